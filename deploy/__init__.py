@@ -1,0 +1,1 @@
+"""Deploy data pipelines from their checklists: the checklist is the program."""

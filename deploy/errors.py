@@ -1,0 +1,89 @@
+"""Every error this package raises, and the exit code each one ends the program with.
+
+    DeployError                    1  a defect of ours
+    ├── ConfigError                2  configuration or input that a person must correct
+    ├── DeploymentFailed           3  a deployment failed and was rolled back
+    ├── PersonNeeded               4  a rollback is incomplete, or nothing was rolled back on request
+    ├── LockHeld                   5  another deployment holds the lock
+    ├── GateClosed                 6  a critical item is fail, unknown or pending
+    └── StepFailed                 3  one step of a phase could not do or undo its change
+        └── CommandFailed          3  a command ended in a way that its plan does not allow
+
+Exit code 0 is everything held; 1 is also Invoke's own for a misused command line.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class DeployError(Exception):
+    """A message for people, an exit code for machines."""
+
+    exit_code = 1
+
+
+class ConfigError(DeployError):
+    """Bad input: says where, what was expected, and how to mend it.
+
+    `where` is `file`, `file:line`, or the name of an option; `fix` is one sentence that tells what to do.
+    """
+
+    exit_code = 2
+
+    def __init__(self, message: str, *, where: str = "", fix: str = "") -> None:
+        self.message, self.where, self.fix = message, where, fix
+        text = f"{where}: {message}" if where else message
+        super().__init__(f"{text}\n  {fix}" if fix else text)
+
+
+class DeploymentFailed(DeployError):
+    """The deployment failed and its changes were taken back."""
+
+    exit_code = 3
+
+
+class PersonNeeded(DeployError):
+    """The target is between two states; `commands` are what a person must run, in order."""
+
+    exit_code = 4
+
+    def __init__(self, message: str, commands: Iterable[str] = ()) -> None:
+        self.commands = tuple(commands)
+        super().__init__("\n".join([message, *(f"  {command}" for command in self.commands)]))
+
+
+class LockHeld(DeployError):
+    """Somebody else is deploying."""
+
+    exit_code = 5
+
+
+class GateClosed(DeployError):
+    """Critical items do not hold, so the flow may not go on."""
+
+    exit_code = 6
+
+
+class StepFailed(DeployError):
+    """A step could not do, or undo, what it is for."""
+
+    exit_code = 3
+
+
+class CommandFailed(StepFailed):
+    """A command's exit was not among its legal ones; carries the last lines of what it printed."""
+
+    def __init__(self, command: str, exit_code: int | None, output: str = "") -> None:
+        self.command, self.exited, self.output = command, exit_code, output
+        ended = "timed out" if exit_code is None else f"exited {exit_code}"
+        tail = "\n".join(f"  | {line}" for line in output.strip().splitlines()[-12:])
+        super().__init__(f"{command}: {ended}" + (f"\n{tail}" if tail else ""))
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A hint for a misspelt word: `did you mean 'sql.value'?`, or the list of what there is."""
+    choices = sorted(known)
+    close = difflib.get_close_matches(word, choices, n=1, cutoff=0.6)
+    return f"did you mean {close[0]!r}?" if close else "known: " + ", ".join(choices)

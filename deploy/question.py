@@ -1,0 +1,102 @@
+"""What a probe asks, and what comes back, as data. Channels turn the one into the other; probes never run anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+OK = frozenset({0})
+
+
+@dataclass(frozen=True)
+class Shell:
+    """POSIX sh to run on a host, read-only. `exits` are the legal exit codes: any other is no answer, never a "no".
+
+    `timeout` is in seconds; standard output and error are cut at `limit` bytes each, which spoils the answer.
+    """
+
+    script: str
+    exits: frozenset[int] = OK
+    timeout: float = 10.0
+    limit: int = 1_000_000
+
+
+@dataclass(frozen=True)
+class Sql:
+    """Statements for one database of the system, each read-only; `timeout` in seconds applies to each of them."""
+
+    database: str
+    statements: tuple[str, ...]
+    params: Mapping[str, object] = field(default_factory=dict)
+    timeout: float = 30.0
+
+
+@dataclass(frozen=True)
+class Redis:
+    """One command for a cache of the system, e.g. `("INFO", "memory")`."""
+
+    cache: str
+    words: tuple[str, ...]
+    timeout: float = 5.0
+
+
+@dataclass(frozen=True)
+class Http:
+    """One GET or HEAD request."""
+
+    url: str
+    method: str = "GET"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    timeout: float = 10.0
+
+
+Question = Shell | Sql | Redis | Http
+
+
+@dataclass(frozen=True)
+class Unanswered:
+    """Why there is no answer: unreachable, timed out, tool missing, permission denied, an exit nobody allowed."""
+
+    why: str
+    evidence: str = ""
+    took: float = 0.0
+
+
+@dataclass(frozen=True)
+class Output:
+    """The answer to `Shell`."""
+
+    exit: int
+    out: str
+    err: str = ""
+    took: float = 0.0
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The answer to `Sql`: for each statement, its rows as tuples in the order asked."""
+
+    sets: tuple[tuple[tuple[object, ...], ...], ...]
+    columns: tuple[tuple[str, ...], ...] = ()
+    took: float = 0.0
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The answer to `Redis`: what the server said, decoded; maps as dict, bulk as str."""
+
+    value: object
+    took: float = 0.0
+
+
+@dataclass(frozen=True)
+class Response:
+    """The answer to `Http`."""
+
+    status: int
+    body: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    took: float = 0.0
+
+
+Answer = Output | Rows | Reply | Response
