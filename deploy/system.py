@@ -1,0 +1,211 @@
+"""What is deployed (`System`) and where (`Environment`): loaded from `system.yaml`, validated, frozen.
+
+`${NAME}` in an environment is taken from the process's environment, the environment's `env_file`, or `.env`, in this
+order. Only the chosen environment is filled in, so a laptop needs no production settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from deploy.secret import Secret
+
+PHASES = (
+    "prereqs",
+    "release",
+    "validate.pre",
+    "backup",
+    "services",
+    "migrate",
+    "configure",
+    "trial",
+    "switch",
+    "load",
+    "scale",
+    "monitor",
+    "validate.post",
+    "rollback",
+)
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, populate_by_name=True)
+
+
+def _secret(value: Any) -> Any:
+    return Secret(value) if isinstance(value, str) else value
+
+
+Hidden = Annotated[Secret, BeforeValidator(_secret)]
+
+
+class Task(Frozen):
+    """A command that a system declares: an argv, where it runs, and how long it may take (seconds)."""
+
+    name: str
+    run: tuple[str, ...] = Field(min_length=1)
+    cwd: str = "{release}"
+    env: Mapping[str, str] = {}
+    timeout: float = 300.0
+
+
+class Release(Frozen):
+    """How a commit becomes a release folder."""
+
+    requirements: str | None = None
+    build: tuple[Task, ...] = ()
+    shared: tuple[str, ...] = ()  # paths in a release that are links into shared/
+    writable: tuple[str, ...] = ()  # folders that the service user must be able to write
+    private: tuple[str, ...] = ()  # files that nobody else may read (0640 at most)
+    keep: int = Field(5, ge=2)
+
+
+class Migrations(Frozen):
+    """Where a release carries its migrations, in which layout, and who applies them.
+
+    `prisma`: `<folder>/<name>/migration.sql` with the history table `_prisma_migrations`; `sql`: `<folder>/*.sql` with
+    our own history table. `via: cli` runs `cli` (the real `prisma migrate deploy`) instead of our runner.
+    """
+
+    database: str = "app"
+    folder: str
+    layout: Literal["prisma", "sql"] = "prisma"
+    via: Literal["runner", "cli"] = "runner"
+    cli: Task | None = None
+    lock_timeout: float = Field(5.0, gt=0)
+    retries: int = Field(3, ge=0)
+
+
+class Processes(Frozen):
+    """Processes of the service user, found by a regular expression over their command lines."""
+
+    match: tuple[str, ...] = ()
+    stop_timeout: float = 30.0
+    start: tuple[Task, ...] = ()
+
+
+class Count(Frozen):
+    """A number that tells how far a load is: one value from one query."""
+
+    sql: str
+    total: int | None = None
+
+
+class LoadTask(Task):
+    """A load command, with the query whose number tells how far it is."""
+
+    progress: str | None = None
+
+
+class Load(Frozen):
+    """The data that a deployment loads, how it is recognised in the database, and how it is taken back."""
+
+    database: str = "app"
+    commands: tuple[LoadTask, ...] = Field(min_length=1)
+    count: str  # SQL: rows of the load `:load_id`
+    undo: str | None = None  # SQL file in the system's folder
+    undo_commands: tuple[Task, ...] = ()  # run in the previous release, after the SQL
+    samples: str | None = None  # SQL: rows to export for people to judge
+
+
+class Backup(Frozen):
+    """Which databases are dumped, how many workers dump, and what is kept."""
+
+    databases: tuple[str, ...] = ("app",)
+    jobs: int = Field(2, ge=1)
+    daily: int = 7
+    weekly: int = 4
+    monthly: int = 6
+
+
+class Hours(Frozen):
+    """When deployments are welcome: weekdays (`mon-thu`), from and to (`09:00`) in a zone (`Europe/London`)."""
+
+    days: str
+    start: str = Field(alias="from")
+    end: str = Field(alias="to")
+    zone: str
+
+
+class Database(Frozen):
+    """A database's URL as the application uses it, and as an administrator who may create and rename databases."""
+
+    url: Hidden
+    admin_url: Hidden | None = None
+
+
+class Cache(Frozen):
+    url: Hidden
+
+
+class Environment(Frozen):
+    """One place where a system runs."""
+
+    name: str
+    sandbox: bool = False
+    env_file: str | None = None
+    root: str
+    repository: str
+    ref: str = "main"
+    python: str = "python3"
+    path: tuple[str, ...] = ()  # folders put before PATH (e.g. PostgreSQL's binaries)
+    databases: Mapping[str, Database] = {}
+    caches: Mapping[str, Cache] = {}
+    hosts: Mapping[str, tuple[str, ...]] = {}
+    env: Mapping[str, str] = {}
+    secrets: Mapping[str, Hidden] = {}
+    parameters: Mapping[str, str] = {}
+    hours: Hours | None = None
+    signoffs: Literal["hold", "show"] = "hold"
+    operator: str | None = None
+
+
+class Phase(Frozen):
+    """One phase of a flow: its name and the steps of its change, in order; none for a phase that only checks."""
+
+    name: str
+    steps: tuple[str, ...] = ()
+
+
+def _phase(value: Any) -> Any:
+    if isinstance(value, str):
+        return {"name": value}
+    if isinstance(value, dict) and len(value) == 1 and "name" not in value:
+        ((name, steps),) = value.items()
+        return {"name": name, "steps": tuple(steps or ())}
+    return value
+
+
+class System(Frozen):
+    """What is deployed."""
+
+    name: str
+    title: str
+    folder: Path
+    flow: tuple[Annotated[Phase, BeforeValidator(_phase)], ...] = Field(min_length=1)
+    release: Release = Release()
+    migrations: Migrations | None = None
+    processes: Processes = Processes()
+    load: Load | None = None
+    backup: Backup = Backup()
+    critical: Mapping[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _known_phases(self) -> System:
+        for phase in self.flow:
+            if phase.name not in PHASES:
+                raise ValueError(f"unknown phase {phase.name!r}; known: {', '.join(PHASES)}")
+        return self
+
+    @cached_property
+    def phases(self) -> tuple[str, ...]:
+        return tuple(phase.name for phase in self.flow)
+
+    def text(self, path: str) -> str:
+        """A file of the system's folder, e.g. `sql/undo_load.sql`."""
+        return (self.folder / path).read_text(encoding="utf-8")
