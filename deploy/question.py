@@ -12,10 +12,12 @@ OK = frozenset({0})
 class Shell:
     """POSIX sh to run on a host, read-only. `exits` are the legal exit codes: any other is no answer, never a "no".
 
-    `timeout` is in seconds; standard output and error are cut at `limit` bytes each, which spoils the answer.
+    `timeout` is in seconds; standard output and error are cut at `limit` bytes each, which spoils the answer. `app`
+    gives the script the application's own environment and secrets, over standard input.
     """
 
     script: str
+    app: bool = False
     exits: frozenset[int] = OK
     timeout: float = 10.0
     limit: int = 1_000_000
