@@ -11,7 +11,7 @@ import os
 import socket
 import threading
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from getpass import getuser
 from pathlib import Path
@@ -93,15 +93,7 @@ class Lock:
     def take(self) -> None:
         """Take the lock, or raise LockHeld naming the holder and what to do."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        mine = Holder(
-            getuser(),
-            socket.gethostname(),
-            os.getpid(),
-            process_start(os.getpid()),
-            self.deployment,
-            self._next_token(),
-            datetime.now(UTC).isoformat(timespec="seconds"),
-        )
+        mine = self._me()
         draft = self.folder / f".lock.{os.getpid()}.{threading.get_ident()}"
         draft.write_text(json.dumps(asdict(mine)))
         try:
@@ -110,12 +102,20 @@ class Lock:
             raise LockHeld(self._refusal()) from None
         finally:
             draft.unlink()
-        replace_file(self.folder / "fence", str(mine.token))
-        self.mine = mine
+        self.mine = self._fenced(mine)
 
-    def _next_token(self) -> int:
+    def _me(self) -> Holder:
+        pid, since = os.getpid(), datetime.now(UTC).isoformat(timespec="seconds")
+        return Holder(getuser(), socket.gethostname(), pid, process_start(pid), self.deployment, 0, since)
+
+    def _fenced(self, mine: Holder) -> Holder:
+        """The holder with a token of its own; drawn while the lock is held, so no two are alike."""
         fence = self.folder / "fence"
-        return int(fence.read_text()) + 1 if fence.exists() else 1
+        token = int(fence.read_text()) + 1 if fence.exists() else 1
+        replace_file(fence, str(token))
+        mine = replace(mine, token=token)
+        replace_file(self.path, json.dumps(asdict(mine)))
+        return mine
 
     def _refusal(self) -> str:
         holder = self.holder()

@@ -81,19 +81,19 @@ class Migrations(Frozen):
     retries: int = Field(3, ge=0)
 
 
+class Service(Task):
+    """A process that runs on after it was started; `match` recognises it by its command line."""
+
+    match: str
+    cwd: str = "{current}"
+
+
 class Processes(Frozen):
-    """Processes of the service user, found by a regular expression over their command lines."""
+    """Processes of the service user, found by regular expressions over their command lines."""
 
     match: tuple[str, ...] = ()
-    stop_timeout: float = 30.0
-    start: tuple[Task, ...] = ()
-
-
-class Count(Frozen):
-    """A number that tells how far a load is: one value from one query."""
-
-    sql: str
-    total: int | None = None
+    stop_timeout: float = 30.0  # seconds between TERM and KILL
+    start: tuple[Service, ...] = ()
 
 
 class LoadTask(Task):

@@ -54,3 +54,7 @@ class Step:
 
     def undo(self, facts: Facts, progress: Progress) -> Facts:
         raise NotImplementedError
+
+    def settle(self) -> Facts:
+        """Tidy up after the whole deployment succeeded (drop scratch databases, prune old releases)."""
+        return {}
