@@ -15,7 +15,7 @@ Exit code 0 is everything held; 1 is also Invoke's own for a misused command lin
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class DeployError(Exception):
@@ -36,6 +36,13 @@ class ConfigError(DeployError):
         self.message, self.where, self.fix = message, where, fix
         text = f"{where}: {message}" if where else message
         super().__init__(f"{text}\n  {fix}" if fix else text)
+
+
+def together(errors: Sequence[ConfigError]) -> ConfigError:
+    """All complaints about one input as one error, so that a person mends them in one go; a single one is itself."""
+    if len(errors) == 1:
+        return errors[0]
+    return ConfigError("\n".join([f"{len(errors)} problems", *(str(error) for error in errors)]))
 
 
 class DeploymentFailed(DeployError):
