@@ -17,7 +17,7 @@ from deploy.sandbox import ports
 from deploy.sandbox.account import Account, run_as
 from deploy.sandbox.binaries import Binaries
 from deploy.sandbox.private import require_space, write_private
-from deploy.sandbox.processes import command_line
+from deploy.sandbox.processes import command_line, exists
 from deploy.secret import Secret
 
 SUPERUSER = "postgres"
@@ -132,6 +132,8 @@ class Postgres:
             self._initialise(say)
         self._check_data()
         self._disown_reused_pid(say)
+        for left_behind in (self.folder / "socket").iterdir():
+            left_behind.unlink()  # ours alone, and we do not run: its lock would be believed like postmaster.pid
         self._start_server(say)
         return True
 
@@ -205,12 +207,12 @@ class Postgres:
         require_space(self.folder, SPACE_TO_START)
 
     def _disown_reused_pid(self, say: Callable[[str], None]) -> None:
-        """Where postmaster.pid names a process of another program, put a dead process's id in its place.
+        """Where postmaster.pid names another program's process, or a zombie, put a dead process's id in its place.
 
         The file itself stays: PostgreSQL finds orphaned sessions by the shared memory that it names.
         """
         pid, _ = lock_file(self.data)
-        if not pid or not command_line(pid):
+        if not pid or not exists(pid):
             return
         dead = subprocess.Popen(["true"])
         dead.wait()
@@ -218,7 +220,7 @@ class Postgres:
         _, _, rest = lock.read_text(encoding="utf-8").partition("\n")
         write_private(lock, f"{dead.pid}\n{rest}")
         self._hand_over(lock)
-        say(f"postmaster.pid named process {pid}, which is another program: corrected.")
+        say(f"postmaster.pid named process {pid}, which is not this server: corrected.")
 
     def _start_server(self, say: Callable[[str], None]) -> None:
         before = ports.remembered(self.folder / "port")

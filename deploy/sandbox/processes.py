@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
 PROC = Path("/proc")
+
+
+def exists(pid: int) -> bool:
+    """Whether the id is in use by anything at all, a zombie included."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def command_line(pid: int) -> str:
