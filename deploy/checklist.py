@@ -1,38 +1,26 @@
-"""A checklist: what people read, and what a deployment is gated, validated and signed by."""
+"""A checklist: what people read, and what a deployment is gated, validated and signed by.
+
+    ## phase                one of deploy.system.PHASES
+    ### title               a section, for people
+    - [ ] what must hold    an item; with a fenced `yaml` block inside it, bound to a probe; without one, a sign-off
+
+Line ends (LF, CRLF) and a byte order mark are accepted, and kept when the file is written back ticked.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
-from deploy.probes.base import Probe
-from deploy.result import Severity
+from deploy import discover, duration, yamlfile
+from deploy.errors import ConfigError, nearest, together
+from deploy.item import Item, bind
+from deploy.outline import Outline, outline, phases_without_items
+from deploy.system import PHASES
 
-
-@dataclass(frozen=True)
-class Item:
-    """One line of a checklist: a probe that is asked, a sign-off that a person gives, or a probe that a person signs.
-
-    `due` is the span after a deployment at which it is owed (`1h`; empty: judged in the flow only), `over` the span of
-    data that its probe looks at, `on` a host role, `only` the environments it applies to (none: all of them), `line`
-    its line in the checklist, `sources` the owners' own ids for it.
-    """
-
-    id: str
-    title: str
-    phase: str
-    section: str
-    severity: Severity
-    probe: Probe | None
-    due: str = ""
-    over: str = ""
-    on: str = "app"
-    only: tuple[str, ...] = ()
-    action: str = ""
-    note: str = ""
-    line: int = 0
-    sources: tuple[str, ...] = ()
-    signoff: bool = False
+__all__ = ["Checklist", "Item", "load", "parse"]
 
 
 @dataclass(frozen=True)
@@ -41,3 +29,81 @@ class Checklist:
 
     path: Path
     items: tuple[Item, ...]
+
+    @cached_property
+    def by_id(self) -> dict[str, Item]:
+        return {item.id: item for item in self.items}
+
+    def phase(self, name: str, window: str | None = None) -> list[Item]:
+        """The items of a phase that are judged at once; with a window (`1h`) also those that are due within it."""
+        return [item for item in self.items if item.phase == name and _within(item, window)]
+
+    def owed(self) -> list[Item]:
+        """The items that are owed after the deployment, the soonest first."""
+        due = [item for item in self.items if item.due]
+        return sorted(due, key=lambda item: duration.parse(item.due))
+
+
+def _within(item: Item, window: str | None) -> bool:
+    if not item.due:
+        return True
+    return window is not None and duration.parse(item.due) <= duration.parse(window)
+
+
+def load(path: Path) -> Checklist:
+    """Read a checklist. Raises ConfigError with everything that is wrong in it, by file and line."""
+    return parse(yamlfile.read(path), path)
+
+
+def parse(text: str, path: Path) -> Checklist:
+    """The checklist that a text describes; `path` names it in complaints, and its folder knows the environments."""
+    name = str(path)
+    found = outline(text.removeprefix(yamlfile.BOM), name)
+    problems = [*found.problems, *_phase_problems(found, name)]
+    items: list[Item] = []
+    for entry in found.entries:
+        try:
+            items.append(bind(entry, name))
+        except ConfigError as error:
+            problems.extend(error.parts)
+    problems += [*_repeated(items, name), *_elsewhere(items, path)]
+    if not items and not problems:
+        problems.append(ConfigError("no items", where=name, fix="Write `- [ ] what must hold` below a `## phase`."))
+    if problems:
+        raise together(sorted(problems, key=_line))
+    return Checklist(path, tuple(items))
+
+
+def _phase_problems(found: Outline, name: str) -> Iterator[ConfigError]:
+    for phase, line in found.headings:
+        if phase not in PHASES:
+            yield ConfigError(f"there is no phase {phase!r}", where=f"{name}:{line}", fix=nearest(phase, PHASES))
+    for phase, line in phases_without_items(found):
+        fix = "Give it an item, or remove the heading."
+        yield ConfigError(f"the phase {phase!r} is empty", where=f"{name}:{line}", fix=fix)
+
+
+def _repeated(items: list[Item], name: str) -> Iterator[ConfigError]:
+    first: dict[str, Item] = {}
+    for item in items:
+        other = first.setdefault(item.id, item)
+        if other is not item:
+            fix = "Give each item an `id:` of its own."
+            yield ConfigError(
+                f"the id {item.id!r} is already that of line {other.line}", where=f"{name}:{item.line}", fix=fix
+            )
+
+
+def _elsewhere(items: list[Item], path: Path) -> Iterator[ConfigError]:
+    """A misspelt environment would leave an item out for ever, without a sound."""
+    known = discover.environment_names(path.parent)
+    for item in items:
+        for name in item.only:
+            if known and name not in known:
+                fix = nearest(name, known)
+                yield ConfigError(f"`only`: there is no environment {name!r}", where=f"{path}:{item.line}", fix=fix)
+
+
+def _line(problem: ConfigError) -> int:
+    line = problem.where.rpartition(":")[2]
+    return int(line) if line.isdigit() else 0

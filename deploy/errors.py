@@ -15,7 +15,7 @@ Exit code 0 is everything held; 1 is also Invoke's own for a misused command lin
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 
 class DeployError(Exception):
@@ -27,22 +27,27 @@ class DeployError(Exception):
 class ConfigError(DeployError):
     """Bad input: says where, what was expected, and how to mend it.
 
-    `where` is `file`, `file:line`, or the name of an option; `fix` is one sentence that tells what to do.
+    `where` is `file`, `file:line`, or the name of an option; `fix` is one sentence that tells what to do. `parts` are
+    the single complaints when there are several.
     """
 
     exit_code = 2
 
     def __init__(self, message: str, *, where: str = "", fix: str = "") -> None:
         self.message, self.where, self.fix = message, where, fix
+        self.parts: tuple[ConfigError, ...] = (self,)
         text = f"{where}: {message}" if where else message
         super().__init__(f"{text}\n  {fix}" if fix else text)
 
 
-def together(errors: Sequence[ConfigError]) -> ConfigError:
+def together(errors: Iterable[ConfigError]) -> ConfigError:
     """All complaints about one input as one error, so that a person mends them in one go; a single one is itself."""
-    if len(errors) == 1:
-        return errors[0]
-    return ConfigError("\n".join([f"{len(errors)} problems", *(str(error) for error in errors)]))
+    parts = tuple(part for error in errors for part in error.parts)
+    if len(parts) == 1:
+        return parts[0]
+    whole = ConfigError("\n".join([f"{len(parts)} problems", *(str(part) for part in parts)]))
+    whole.parts = parts
+    return whole
 
 
 class DeploymentFailed(DeployError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -64,9 +64,9 @@ class Document:
             place = place[:-1]
         return f"{self.name}:{self.lines.get(place, 1)}"
 
-    def without(self, key: str) -> Document:
-        """The same document without one of its top-level keys."""
-        return Document({name: value for name, value in self.data.items() if name != key}, self.lines, self.name)
+    def only(self, keys: Container[object]) -> Document:
+        """The same document with only some of its top-level keys."""
+        return Document({key: self.data[key] for key in self.data if key in keys}, self.lines, self.name)
 
 
 def read(path: Path) -> str:
