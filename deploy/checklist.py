@@ -25,10 +25,11 @@ __all__ = ["Checklist", "Item", "load", "parse"]
 
 @dataclass(frozen=True)
 class Checklist:
-    """The items of one file, in its order."""
+    """The items of one file, in its order, and its text as it was read (which ticking writes back)."""
 
     path: Path
     items: tuple[Item, ...]
+    text: str = ""
 
     @cached_property
     def by_id(self) -> dict[str, Item]:
@@ -71,7 +72,7 @@ def parse(text: str, path: Path) -> Checklist:
         problems.append(ConfigError("no items", where=name, fix="Write `- [ ] what must hold` below a `## phase`."))
     if problems:
         raise together(sorted(problems, key=_line))
-    return Checklist(path, tuple(items))
+    return Checklist(path, tuple(items), text)
 
 
 def _phase_problems(found: Outline, name: str) -> Iterator[ConfigError]:

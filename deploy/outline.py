@@ -101,16 +101,16 @@ class _Reader:
 
     def _open(self, token: Token, following: list[Token]) -> None:
         """Note a list item; only one that begins with a box is an Entry."""
-        opening = following[1].content if following[0].type == "paragraph_open" else ""
-        box = TASK.fullmatch(opening)
-        entry = self._entry(token, box[1] or "") if box else None
+        paragraph, inline = following
+        box = TASK.fullmatch(inline.content) if paragraph.type == "paragraph_open" else None
+        entry = self._entry(token, paragraph, box[1] or "") if box else None
         if entry and any(self.list_items):
             self._refuse(token, "an item inside an item", "Give it its own line, without indentation.")
         elif entry:
             self.outline.entries.append(entry)
         self.list_items.append(entry)
 
-    def _entry(self, token: Token, title: str) -> Entry:
+    def _entry(self, token: Token, paragraph: Token, title: str) -> Entry:
         first, end = token.map or [0, 0]
         while end > first + 1 and not self.lines[end - 1].strip():
             end -= 1
@@ -119,7 +119,7 @@ class _Reader:
             self._refuse(token, "an item before the first phase", "Put it below a `## phase` heading.")
         if not title.strip():
             self._refuse(token, "an item without text", "Write `- [ ] what must hold`.")
-        return Entry(" ".join(title.split()), phase, self.section, first + 1, end)
+        return Entry(" ".join(title.split()), phase, self.section, _line(paragraph), end)
 
     def _paragraph(self, inline: Token, opens_item: bool) -> None:
         """Complain about what was meant as an item or a block, and would silently be prose."""

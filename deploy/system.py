@@ -1,18 +1,20 @@
-"""What is deployed (`System`) and where (`Environment`): loaded from `system.yaml`, validated, frozen.
+"""What is deployed (`System`) and where (`Environment`), as `system.yaml` describes them: validated, frozen.
 
-`${NAME}` in an environment is taken from the process's environment, the environment's `env_file`, or `.env`, in this
-order. Only the chosen environment is filled in, so a laptop needs no production settings.
+`deploy.config` fills in `${NAME}`, only for the chosen environment, so a laptop needs no production settings.
 """
 
 from __future__ import annotations
 
+import re
+import zoneinfo
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from deploy.errors import nearest
 from deploy.secret import Secret
 
 PHASES = (
@@ -31,6 +33,8 @@ PHASES = (
     "validate.post",
     "rollback",
 )
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 class Frozen(BaseModel):
@@ -123,13 +127,34 @@ class Backup(Frozen):
     monthly: int = 6
 
 
+def _days(text: str) -> str:
+    names = text.split("-")
+    if len(names) > 2 or any(name not in DAYS for name in names):
+        raise ValueError(f"should be days like mon-thu, of {', '.join(DAYS)}")
+    return text
+
+
+def _clock(text: str) -> str:
+    if not re.fullmatch(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]", text):
+        raise ValueError("should be a time of day like 09:00")
+    return text
+
+
+def _zone(text: str) -> str:
+    try:
+        zoneinfo.ZoneInfo(text)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError("should be a time zone like Europe/London") from error
+    return text
+
+
 class Hours(Frozen):
     """When deployments are welcome: weekdays (`mon-thu`), from and to (`09:00`) in a zone (`Europe/London`)."""
 
-    days: str
-    start: str = Field(alias="from")
-    end: str = Field(alias="to")
-    zone: str
+    days: Annotated[str, AfterValidator(_days)]
+    start: Annotated[str, AfterValidator(_clock)] = Field(alias="from")
+    end: Annotated[str, AfterValidator(_clock)] = Field(alias="to")
+    zone: Annotated[str, AfterValidator(_zone)]
 
 
 class Database(Frozen):
@@ -165,10 +190,16 @@ class Environment(Frozen):
     operator: str | None = None
 
 
+def _known_phase(name: str) -> str:
+    if name not in PHASES:
+        raise ValueError(f"there is no phase {name!r}; {nearest(name, PHASES)}")
+    return name
+
+
 class Phase(Frozen):
     """One phase of a flow: its name and the steps of its change, in order; none for a phase that only checks."""
 
-    name: str
+    name: Annotated[str, AfterValidator(_known_phase)]
     steps: tuple[str, ...] = ()
 
 
@@ -194,13 +225,6 @@ class System(Frozen):
     load: Load | None = None
     backup: Backup = Backup()
     critical: Mapping[str, Any] = {}
-
-    @model_validator(mode="after")
-    def _known_phases(self) -> System:
-        for phase in self.flow:
-            if phase.name not in PHASES:
-                raise ValueError(f"unknown phase {phase.name!r}; known: {', '.join(PHASES)}")
-        return self
 
     @cached_property
     def phases(self) -> tuple[str, ...]:
