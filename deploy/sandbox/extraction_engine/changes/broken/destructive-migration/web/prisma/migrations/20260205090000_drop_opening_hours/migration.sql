@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "Listing" DROP COLUMN "opening_hours";

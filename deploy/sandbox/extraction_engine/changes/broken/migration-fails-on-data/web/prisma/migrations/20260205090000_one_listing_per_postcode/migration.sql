@@ -1,0 +1,2 @@
+-- CreateIndex
+CREATE UNIQUE INDEX "Listing_postcode_key" ON "Listing"("postcode");

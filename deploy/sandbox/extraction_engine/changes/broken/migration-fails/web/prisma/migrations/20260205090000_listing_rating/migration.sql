@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "Listings" ADD COLUMN "rating" DOUBLE PRECISION;

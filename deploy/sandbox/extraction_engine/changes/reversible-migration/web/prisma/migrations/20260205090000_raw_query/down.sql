@@ -1,0 +1,1 @@
+ALTER TABLE "RawIngestion" DROP COLUMN "query";

@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "RawIngestion" ADD COLUMN "query" TEXT;

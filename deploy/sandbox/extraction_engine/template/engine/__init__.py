@@ -1,0 +1,1 @@
+"""Edinburgh sports venues: ingested from public sources, extracted, merged into listings."""

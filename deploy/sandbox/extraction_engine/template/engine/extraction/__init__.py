@@ -1,0 +1,1 @@
+"""Turns raw ingestions into structured listings."""

@@ -1,0 +1,1 @@
+"""Fetches items from the sources and records them as raw ingestions."""
