@@ -67,6 +67,8 @@ class Deployment:
     previous: str | None
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     facts: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    data_since: datetime | None = None  # set when this release's data was loaded by an earlier deployment
+    data_load: str | None = None  # the load id of that data
     database_choice: str = "auto"  # rollback: auto, restore or keep
 
     @property
@@ -105,4 +107,4 @@ class Deployment:
             "commit": self.commit,
             "deployment": self.id,
         }
-        return Scope(names=names, since=self.started, params={"load_id": self.load_id})
+        return Scope(names=names, since=self.data_since or self.started, params={"load_id": self.data_load or self.load_id})

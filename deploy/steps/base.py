@@ -55,6 +55,10 @@ class Step:
     def undo(self, facts: Facts, progress: Progress) -> Facts:
         raise NotImplementedError
 
+    def undo_plan(self) -> list[Command]:
+        """What `undo` would do, as data, for `rollback.plan`."""
+        raise NotImplementedError
+
     def settle(self) -> Facts:
         """Tidy up after the whole deployment succeeded (drop scratch databases, prune old releases)."""
         return {}

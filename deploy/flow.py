@@ -1,0 +1,147 @@
+"""A flow runs phases in order: a change, then its checks. Intent is journaled before each act, outcome after.
+
+From the first step on that touches production, whatever goes wrong is rolled back (unless asked to stay). A resumed
+flow asks each step whether it is already done; it never believes the journal.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Protocol
+
+from deploy.deployment import Deployment
+from deploy.errors import DeployError, DeploymentFailed, GateClosed, PersonNeeded
+from deploy.gate import IN_FLOW, Gate
+from deploy.journal import Journal
+from deploy.lock import Lock
+from deploy.result import Result
+from deploy.rollback import Rollback
+from deploy.scope import Scope
+from deploy.secret import mask
+from deploy.site import Site
+from deploy.steps.base import STEPS, Progress, Step
+from deploy.system import Phase
+
+REHEARSED = "validate.pre"  # the phase whose items are asked on the scratch database
+
+
+class View(Protocol):
+    """What people see of a flow."""
+
+    def phase(self, name: str) -> None: ...
+    def step(self, title: str) -> Progress: ...
+    def checked(self, phase: str, results: Sequence[Result], took: float) -> None: ...
+    def say(self, text: str) -> None: ...
+
+
+class Flow:
+    """One deployment's way through its phases, under a held lock."""
+
+    def __init__(self, deployment: Deployment, journal: Journal, gate: Gate, view: View, lock: Lock) -> None:
+        self.deployment, self.journal, self.gate, self.view, self.lock = deployment, journal, gate, view, lock
+        self.results: list[Result] = []
+
+    def run(self, phases: Sequence[Phase], *, auto_rollback: bool = True) -> None:
+        """Run the phases; returns when all held. Raises GateClosed, DeploymentFailed or PersonNeeded otherwise."""
+        for phase in phases:
+            self.gate.items(phase.name, IN_FLOW)  # an empty phase is found before anything changes
+        try:
+            for phase in phases:
+                self._phase(phase)
+            self._settle(phases)
+        except BaseException as error:
+            # Whatever ended the phase, a defect of ours and Ctrl-C included, must not leave production half-changed.
+            self._stopped(error, auto_rollback)
+        self.journal.append("closed", outcome="succeeded")
+
+    def _phase(self, phase: Phase) -> None:
+        self.view.phase(phase.name)
+        self.journal.append("phase.started", phase=phase.name)
+        began = time.monotonic()
+        for name in phase.steps:
+            self._step(phase.name, step_of(name, self.deployment))
+        results = self.gate.judge(phase.name, self._site(phase.name), self._scope(), IN_FLOW)
+        took = round(time.monotonic() - began, 3)
+        self.results += results
+        self.journal.append("checked", phase=phase.name, took=took, results=[asdict(result) for result in results])
+        self.view.checked(phase.name, results, took)
+        if closing := self.gate.closing(results):
+            self.journal.append("phase.held", phase=phase.name, items=[result.item for result in closing])
+            named = ", ".join(result.item for result in closing)
+            raise GateClosed(f"The gate of {phase.name} is closed by {named}.")
+        self.journal.append("phase.passed", phase=phase.name, took=took)
+
+    def _step(self, phase: str, step: Step) -> None:
+        self.lock.renew()
+        progress = self.view.step(step.title)
+        if step.done():
+            self._already(phase, step, progress)
+            return
+        self.journal.append("step.intended", phase=phase, step=step.name, touches=step.touches)
+        began = time.monotonic()
+        facts = step.do(progress)
+        took = round(time.monotonic() - began, 3)
+        self.deployment.facts[step.name] = facts
+        self.journal.append("step.done", phase=phase, step=step.name, took=took, facts=facts)
+
+    def _already(self, phase: str, step: Step, progress: Progress) -> None:
+        """The target is so already. Cut off between act and outcome, the facts are those of the intent: none."""
+        progress.say(f"{step.title}: already so")
+        self.journal.append("step.already", phase=phase, step=step.name)
+
+    def _site(self, phase: str) -> Site:
+        site = self.deployment.site
+        if phase != REHEARSED:
+            return site
+        for database in self.deployment.system.backup.databases:
+            site = site.redirect(database, self.deployment.scratch(database))
+        return site
+
+    def _scope(self) -> Scope:
+        return self.deployment.scope()
+
+    def _settle(self, phases: Sequence[Phase]) -> None:
+        for phase in phases:
+            for name in phase.steps:
+                self.journal.append("settled", step=name, facts=step_of(name, self.deployment).settle())
+
+    @property
+    def touched(self) -> bool:
+        return any(record["touches"] for record in self.journal.all("step.intended"))
+
+    def _stopped(self, error: BaseException, auto_rollback: bool) -> None:
+        reason = describe(error)
+        self.journal.append("failed", reason=reason, error=type(error).__name__)
+        if self.touched and not auto_rollback:
+            environment = self.deployment.environment.name
+            raise PersonNeeded(
+                f"{reason}\nNothing was rolled back, as asked. Go on, or back:",
+                [f"invoke deploy.resume --env={environment}", f"invoke rollback --env={environment}"],
+            ) from error
+        self.view.say(f"[failed] {reason}")
+        Rollback(self.deployment, self.journal, self.gate, self.view, automatic=True).run(reason)
+        if self.touched:
+            raise DeploymentFailed(f"{reason}\nRolled back: production is as it was before.") from error
+        self.journal.append("closed", outcome="stopped")
+        if isinstance(error, DeployError):
+            raise error
+        raise DeploymentFailed(f"{reason}\nProduction was not touched.") from error
+
+
+def step_of(name: str, deployment: Deployment) -> Step:
+    """The step of that name, for this deployment."""
+    from deploy.steps import load_all
+
+    load_all()
+    return STEPS[name](deployment)
+
+
+def describe(error: BaseException) -> str:
+    """One masked text that says what went wrong."""
+    if isinstance(error, DeployError):
+        return mask(str(error))
+    if isinstance(error, KeyboardInterrupt):
+        return "Interrupted."
+    return mask(f"{type(error).__name__}: {error}")

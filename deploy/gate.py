@@ -1,0 +1,77 @@
+"""The gate after each phase: its items are asked, waivers and sign-offs count, what is critical and open closes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from deploy import ask
+from deploy.checklist import Checklist, Item
+from deploy.errors import ConfigError
+from deploy.result import Result, Status, closing
+from deploy.scope import Scope
+from deploy.signoff import Signoff
+from deploy.signoff import apply as sign
+from deploy.site import Site
+from deploy.waivers import Waiver
+from deploy.waivers import apply as waive
+
+IN_FLOW = "1h"  # items owed within it are judged before a deployment returns, too
+Prompt = Callable[[Sequence[Result]], Sequence[Signoff]]
+
+
+@dataclass
+class Gate:
+    """A checklist with its waivers and sign-offs, in one environment.
+
+    `holds` tells whether pending sign-offs close the gate; `prompt` asks the person at the terminal for them, and
+    `signoffs` grows by what that person signs.
+    """
+
+    checklist: Checklist
+    waivers: Sequence[Waiver]
+    signoffs: list[Signoff]
+    holds: bool
+    prompt: Prompt | None = None
+
+    def items(self, phase: str, window: str | None = None) -> list[Item]:
+        items = self.checklist.phase(phase, window)
+        if not items:
+            raise ConfigError(
+                f"the phase {phase!r} has no items; a gate that checks nothing is no gate",
+                where=str(self.checklist.path),
+                fix=f"Write `## {phase}` with at least one item.",
+            )
+        return items
+
+    def judge(
+        self, phase: str, site: Site, scope: Scope, window: str | None = None, items: Iterable[Item] | None = None
+    ) -> list[Result]:
+        """Ask the phase's items and count waivers and sign-offs; a person at the terminal is asked for what is pending."""
+        chosen = list(items) if items is not None else self.items(phase, window)
+        results = ask.ask(chosen, site, scope)
+        results = self._counted(results)
+        pending = [result for result in results if result.status is Status.PENDING]
+        if pending and self.holds and self.prompt:
+            self.signoffs += self.prompt(pending)
+            results = self._counted(results)
+        return results
+
+    def _counted(self, results: Sequence[Result]) -> list[Result]:
+        now = datetime.now(UTC)
+        return list(waive(sign(results, self.signoffs), self.waivers, now))
+
+    def closing(self, results: Iterable[Result]) -> list[Result]:
+        """What closes the gate; where sign-offs are only shown, a pending one does not."""
+        return [r for r in closing(results) if self.holds or r.status is not Status.PENDING]
+
+
+def skipped(items: Iterable[Item], reason: str) -> list[Result]:
+    """Results for items that do not apply here, with the reason."""
+    return [
+        replace(
+            Result(item.id, item.title, item.phase, item.severity, Status.SKIPPED, due=item.due), found=reason
+        )
+        for item in items
+    ]

@@ -1,0 +1,232 @@
+"""What an operator does: deploy, resume, roll back, run one phase, check one phase."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from getpass import getuser
+
+from deploy import hours
+from deploy.deployment import Deployment
+from deploy.errors import ConfigError, DeploymentFailed, GateClosed, PersonNeeded
+from deploy.flow import Flow, View, step_of
+from deploy.gate import Gate, Prompt
+from deploy.journal import Journal
+from deploy.lock import Lock
+from deploy.record import write_record
+from deploy.result import Result
+from deploy.rollback import Rollback
+from deploy.session import Session, closed, new_id
+from deploy.system import Phase
+
+
+@dataclass(frozen=True)
+class Options:
+    """How an operator wants it: see the tasks' help for each."""
+
+    by: str = ""
+    signoffs: str | None = None
+    auto_rollback: bool = True
+    off_hours: bool = False
+    confirm: Callable[[str], bool] | None = None  # None: ask nothing, refuse instead
+    prompt: Prompt | None = None
+
+    @property
+    def operator(self) -> str:
+        return self.by or getuser()
+
+
+def deploy(session: Session, ref: str | None, options: Options, view: View) -> Journal:
+    """The whole flow of the system, for one ref. Returns its journal; raises as `Flow.run` does."""
+    return run(session, ref, session.system.flow, options, view)
+
+
+def run(session: Session, ref: str | None, phases: Sequence[Phase], options: Options, view: View) -> Journal:
+    welcome(session, options)
+    gate = session.gate(options.signoffs, options.prompt)
+    identity = new_id()
+    with session.lock(identity) as lock:
+        refuse_unfinished(session)
+        deployment = session.deployment(identity, ref)
+        journal = Journal.create(session.archive.folder, **opening(session, deployment, options, phases, lock))
+        with recorded(session, deployment, journal, gate, view):
+            Flow(deployment, journal, gate, view, lock).run(phases, auto_rollback=options.auto_rollback)
+    return journal
+
+
+def opening(
+    session: Session, deployment: Deployment, options: Options, phases: Sequence[Phase], lock: Lock
+) -> dict[str, object]:
+    """What the journal's first record says."""
+    holder = lock.mine
+    assert holder, "the lock is held"
+    return {
+        "deployment": deployment.id,
+        "system": session.system.name,
+        "environment": session.environment.name,
+        "ref": deployment.ref,
+        "commit": deployment.commit,
+        "release": deployment.release,
+        "previous": deployment.previous,
+        "phases": [phase.name for phase in phases],
+        "by": options.operator,
+        "host": holder.host,
+        "pid": holder.pid,
+        "token": holder.token,
+    }
+
+
+@contextmanager
+def recorded(
+    session: Session, deployment: Deployment, journal: Journal, gate: Gate, view: View
+) -> Iterator[None]:
+    """However it ends, the report (and after a rollback the incident) is written from the journal."""
+    try:
+        yield
+    finally:
+        for path in write_record(session, deployment, journal, gate):
+            view.say(f"{path.stem}: {path}")
+
+
+def welcome(session: Session, options: Options) -> None:
+    """Outside the environment's hours: ask, or refuse where nobody can be asked."""
+    wanted = session.environment.hours
+    if wanted is None or options.off_hours or hours.inside(wanted, datetime.now(UTC)):
+        return
+    told = f"It is outside the hours of {session.environment.name} ({hours.text(wanted)})."
+    if options.confirm is None or not options.confirm(f"{told} Deploy all the same?"):
+        raise ConfigError(told, where="hours", fix="Wait for them, or give --off-hours.")
+
+
+def refuse_unfinished(session: Session) -> None:
+    """A deployment that was cut off is finished or taken back first; a second one on top of it would hide it."""
+    journal = session.unfinished()
+    if journal:
+        name = session.environment.name
+        raise PersonNeeded(
+            f"Deployment {journal.id} was cut off. First go on with it, or take it back:",
+            [f"invoke deploy.resume --env={name}", f"invoke rollback --env={name}"],
+        )
+
+
+@contextmanager
+def taken_over(session: Session, journal: Journal, view: View) -> Iterator[Lock]:
+    """The lock for a deployment that was cut off; its own dead holder makes way, anybody else's lock does not."""
+    lock = session.lock(journal.id)
+    holder = lock.holder()
+    if holder and holder.deployment == journal.id and not lock.alive(holder):
+        lock.break_dead()
+        view.say(f"taken over from {holder}, which no longer runs")
+    with lock:
+        yield lock
+
+
+def resume(session: Session, options: Options, view: View) -> Journal:
+    """Go on with the deployment that was cut off, forward, or back if it was on its way back."""
+    found = session.unfinished()
+    if found is None:
+        raise ConfigError("no deployment was cut off, there is nothing to resume", where=session.environment.name)
+    gate = session.gate(options.signoffs, options.prompt)
+    with taken_over(session, found, view) as lock:
+        journal = Journal.open(found.path)
+        deployment = session.of(journal)
+        journal.append("resumed", by=options.operator, token=lock.token)
+        with recorded(session, deployment, journal, gate, view):
+            if journal.last("rollback.started") or journal.last("failed"):
+                finish_rollback(deployment, journal, gate, view)
+            else:
+                phases = [phase for phase in session.system.flow if phase.name in journal.records[0]["phases"]]
+                Flow(deployment, journal, gate, view, lock).run(phases, auto_rollback=options.auto_rollback)
+    return journal
+
+
+def finish_rollback(deployment: Deployment, journal: Journal, gate: Gate, view: View) -> None:
+    started = journal.last("rollback.started")
+    automatic = bool(started["automatic"]) if started else True
+    choice = {"down": "auto"}.get(started["way"], started["way"]) if started else "auto"
+    Rollback(deployment, journal, gate, view, choice=choice, automatic=automatic).run("Resumed.")
+    raise DeploymentFailed(f"Deployment {deployment.id} is rolled back.")
+
+
+def roll_back(session: Session, to: str | None, choice: str, options: Options, view: View) -> list[Journal]:
+    """Take back the newest deployment that changed something, or all down to the release `to`."""
+    journals = chosen(session, to)
+    gate = session.gate(options.signoffs, options.prompt)
+    done = []
+    for found in journals:
+        with taken_over(session, found, view) as lock:
+            journal = Journal.open(found.path)
+            deployment = session.of(journal)
+            journal.append("resumed", by=options.operator, token=lock.token)
+            with recorded(session, deployment, journal, gate, view):
+                Rollback(deployment, journal, gate, view, choice=choice).run(f"Asked for by {options.operator}.")
+        done.append(journal)
+    return done
+
+
+def chosen(session: Session, to: str | None) -> list[Journal]:
+    """The journals to take back, newest first."""
+    candidates = [j for j in reversed(session.archive.journals()) if taken(j)]
+    if not candidates:
+        raise ConfigError("there is no deployment to roll back", where=session.environment.name)
+    if to is None:
+        return candidates[:1]
+    for index, journal in enumerate(candidates):
+        if (journal.records[0]["previous"] or "").startswith(to):
+            return candidates[: index + 1]
+    known = [str(journal.records[0]["previous"]) for journal in candidates]
+    raise ConfigError(f"no deployment came after the release {to!r}", where="--to", fix=f"Known: {', '.join(known)}")
+
+
+def taken(journal: Journal) -> bool:
+    """Whether a deployment changed something that was not taken back: one that is open counts."""
+    if not any(record.get("touches") for record in journal.all("step.intended")):
+        return not closed(journal)
+    last = journal.last("closed")
+    return not closed(journal) or (last is not None and last["outcome"] == "succeeded")
+
+
+def alone(session: Session, phase: str) -> list[Phase]:
+    """A phase for itself, after the phases before it that touch nothing: its way back and its rehearsal."""
+    flow = list(session.system.flow)
+    names = [one.name for one in flow]
+    if phase not in names:
+        raise ConfigError(
+            f"the flow of {session.system.name} has no phase {phase!r}",
+            where=f"{session.system.folder / 'system.yaml'}",
+            fix=f"It has: {', '.join(names)}",
+        )
+    index = names.index(phase)
+    probe = Deployment("", session.system, session.environment, session.site, "", "", None)
+    before = [p for p in flow[:index] if p.steps and not any(step_of(s, probe).touches for s in p.steps)]
+    return [*before, flow[index]] if flow[index].steps else [flow[index]]
+
+
+def check(
+    session: Session, phase: str, options: Options, window: str | None, since: datetime | None = None
+) -> tuple[list[Result], bool, float]:
+    """Ask one phase's items of what is deployed; the results, whether the gate is open, and the seconds it took."""
+    gate = session.gate(options.signoffs, options.prompt)
+    deployment = session.before() if phase == "prereqs" else session.present()
+    if since:
+        deployment.data_since = since
+    began = time.monotonic()
+    results = gate.judge(phase, session.site, deployment.scope(), window)
+    return results, not gate.closing(results), round(time.monotonic() - began, 3)
+
+
+def require_open(phase: str, results: Sequence[Result], is_open: bool) -> None:
+    if not is_open:
+        raise GateClosed(f"The gate of {phase} is closed.")
+
+
+def unlock(session: Session) -> str:
+    """Remove the lock of a holder that no longer runs; says who it was. Raises LockHeld while it lives."""
+    lock = session.lock("")
+    holder = lock.break_dead()
+    if holder is None:
+        return "There is no lock."
+    return f"Unlocked: it was held by {holder}."

@@ -1,0 +1,185 @@
+"""One command's view of the world: the system, the environment, its site, its checklist and its journals."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shlex
+import sys
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+from deploy import config, signoff, waivers, yamlfile
+from deploy.checklist import Checklist
+from deploy.checklist import load as load_checklist
+from deploy.command import Script
+from deploy.deployment import Deployment, Layout
+from deploy.discover import SYSTEM_FILE, choose, find_systems
+from deploy.errors import ConfigError
+from deploy.folders import PROJECT, folders
+from deploy.gate import Gate, Prompt
+from deploy.journal import Archive, Journal
+from deploy.lock import Lock
+from deploy.rollback import facts_of
+from deploy.sandbox import sandbox
+from deploy.site import Site
+from deploy.steps.load import marker
+from deploy.steps.release import current, fetch
+from deploy.system import Environment, System
+
+
+@dataclass
+class Session:
+    """What a task works with; opened by `open_session`, closed by nothing: channels open and close by themselves."""
+
+    system: System
+    environment: Environment
+    site: Site
+
+    @property
+    def layout(self) -> Layout:
+        return Layout(PurePosixPath(self.environment.root))
+
+    @property
+    def control(self) -> Path:
+        """The control folder. Its host is this machine, as long as the environment names no other."""
+        return Path(str(self.layout.control))
+
+    @property
+    def archive(self) -> Archive:
+        return Archive(self.control / "journals")
+
+    @cached_property
+    def checklist(self) -> Checklist:
+        return load_checklist(self.system.folder / "checklist.md")
+
+    @property
+    def waivers(self) -> waivers.Loaded:
+        known = [item.id for item in self.checklist.items]
+        return waivers.load(self.system.folder / "waivers.yaml", date.today(), known)
+
+    def gate(self, signoffs: str | None = None, prompt: Prompt | None = None) -> Gate:
+        known = [item.id for item in self.checklist.items]
+        given = list(signoff.load(Path(signoffs), known)) if signoffs else []
+        return Gate(self.checklist, self.waivers.valid, given, self.environment.signoffs == "hold", prompt)
+
+    def lock(self, deployment: str) -> Lock:
+        return Lock(self.control, deployment)
+
+    def commit(self, ref: str) -> str:
+        """The commit that a branch, tag or abbreviated id means in the repository, fetched anew."""
+        mirror = str(self.layout.control / "source.git")
+        self.site.execute(fetch(self.environment.repository, mirror))
+        git = f"git --git-dir={shlex.quote(mirror)}"
+        text = f"{git} rev-parse --verify -q {shlex.quote(ref)}'^{{commit}}' || exit 0"
+        found = self.site.execute(Script(text)).out.strip()
+        if not found:
+            refs = self.site.execute(Script(f"{git} for-each-ref --format='%(refname:short)'")).out.split()
+            raise ConfigError(
+                f"{ref!r} is no branch, tag or commit of {self.environment.repository}",
+                where="--ref",
+                fix=f"There are: {', '.join(sorted(refs)[:20])}",
+            )
+        return found
+
+    def deployment(self, identity: str, ref: str | None = None) -> Deployment:
+        """A new deployment of a ref (by default the environment's). Nothing is changed but the mirror."""
+        chosen = ref or self.environment.ref
+        fresh = self.before(identity, chosen, self.commit(chosen))
+        fresh.previous = current(fresh)
+        return self._as_loaded(fresh) if fresh.previous == fresh.release else fresh
+
+    def planned(self, ref: str | None) -> Deployment:
+        """As `deployment`, asked of the repository itself, so that not even the mirror is changed."""
+        chosen = ref or self.environment.ref
+        git, name = shlex.quote(self.environment.repository), shlex.quote(chosen)
+        text = f"git ls-remote {git} {name}'^{{}}' {name} | cut -f1 | head -1"
+        found = self.site.execute(Script(text)).out.strip()
+        if not found:
+            raise ConfigError(f"{chosen!r} is no branch or tag of {self.environment.repository}", where="--ref")
+        deployment = self.before(new_id(), chosen, found)
+        deployment.previous = current(deployment)
+        return deployment
+
+    def before(self, identity: str = "none", ref: str = "", commit: str = "") -> Deployment:
+        """A deployment of which nothing has been done yet, for checks that come before any."""
+        return Deployment(identity, self.system, self.environment, self.site, ref, commit, previous=None)
+
+    def present(self) -> Deployment:
+        """The deployment of the current release, for checks of what runs; ConfigError when nothing does."""
+        for journal in reversed(self.archive.journals()):
+            deployment = self.of(journal)
+            if current(deployment) == deployment.release:
+                return self._as_loaded(deployment)
+        raise ConfigError(
+            f"nothing is deployed in {self.environment.name}",
+            where=str(self.layout.current),
+            fix=f"Deploy first: invoke deploy.{self.environment.name}",
+        )
+
+    def _as_loaded(self, deployment: Deployment) -> Deployment:
+        """The data of a release that runs already is that of its own load: judged since then, by that load's id."""
+        known = marker(deployment)
+        if known.get("started") and not known.get("undone"):
+            deployment.data_since = datetime.fromisoformat(known["started"])
+            deployment.data_load = known["load_id"]
+        return deployment
+
+    def of(self, journal: Journal) -> Deployment:
+        """The deployment that a journal tells of, with what its steps returned."""
+        opened = journal.records[0]
+        return Deployment(
+            opened["deployment"],
+            self.system,
+            self.environment,
+            self.site,
+            opened["ref"],
+            opened["commit"],
+            opened["previous"],
+            datetime.fromisoformat(opened["at"]),
+            facts_of(journal.records),
+        )
+
+    def unfinished(self) -> Journal | None:
+        """The newest journal that was opened and not closed: its deployment was cut off."""
+        journals = self.archive.journals()
+        return journals[-1] if journals and not closed(journals[-1]) else None
+
+
+def closed(journal: Journal) -> bool:
+    """Whether the newest word on a deployment is an end."""
+    for record in reversed(journal.records):
+        if record["kind"] in ("opened", "resumed", "rollback.started"):
+            return False
+        if record["kind"] == "closed":
+            return True
+    return False
+
+
+def new_id() -> str:
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+
+
+def open_system(name: str | None = None) -> System:
+    return config.load_system(choose(name, os.environ, find_systems(folders())))
+
+
+def open_session(system: str | None, environment: str, *, start: bool = False) -> Session:
+    """The chosen system in the chosen environment; ConfigError names each missing key. `start` starts its sandbox."""
+    chosen = open_system(system)
+    if start and is_sandbox(chosen, environment):
+        sandbox.start(PROJECT, announce)
+    place = config.load_environment(chosen, environment, PROJECT, os.environ)
+    return Session(chosen, place, Site(place))
+
+
+def announce(text: str) -> None:
+    sys.stderr.write(text + "\n")
+
+
+def is_sandbox(system: System, environment: str) -> bool:
+    """Whether an environment lives in this checkout's sandbox; its own variables exist only once that was started."""
+    described = yamlfile.load(system.folder / SYSTEM_FILE).data.get("environments", {})
+    return bool((described.get(environment) or {}).get("sandbox"))

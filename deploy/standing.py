@@ -1,0 +1,130 @@
+"""How things stand: what is deployed, what was, what is owed, who holds the lock."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from deploy import duration
+from deploy.errors import ConfigError
+from deploy.journal import Journal
+from deploy.lock import Lock
+from deploy.session import Session, closed
+from deploy.steps.release import current
+
+
+def outcome(journal: Journal) -> str:
+    """How a deployment ended: succeeded, rolled back, stopped (before production was touched), or open."""
+    if not closed(journal):
+        return "open"
+    last = journal.last("closed")
+    return str(last["outcome"]) if last else "open"
+
+
+def row(journal: Journal) -> dict[str, Any]:
+    """One deployment as data."""
+    opened, last = journal.records[0], journal.records[-1]
+    took = datetime.fromisoformat(last["at"]) - datetime.fromisoformat(opened["at"])
+    keys = ("deployment", "release", "ref", "previous", "by", "phases")
+    return {
+        **{key: opened[key] for key in keys},
+        "at": opened["at"],
+        "outcome": outcome(journal),
+        "seconds": round(took.total_seconds(), 1),
+    }
+
+
+def history(session: Session, format: str) -> str:
+    """All deployments, newest first."""
+    rows = [row(journal) for journal in reversed(session.archive.journals())]
+    if format == "json":
+        return json.dumps(rows, indent=2)
+    _only_text(format)
+    if not rows:
+        return f"Nothing was deployed to {session.environment.name} yet."
+    lines = [
+        f"{r['deployment']:<22} {r['outcome']:<12} {r['release']:<13} {r['ref']:<28} {r['seconds']:>7.1f} s  {r['by']}"
+        for r in rows
+    ]
+    return "\n".join([f"{'deployment':<22} {'outcome':<12} {'release':<13} {'ref':<28} {'took':>9}  by", *lines])
+
+
+def verified(session: Session, format: str) -> str:
+    """The verdict on the journals' hash chains; raises ConfigError when one does not hold."""
+    problems = session.archive.verify()
+    count = len(session.archive.paths())
+    if format == "json":
+        text = json.dumps({"journals": count, "problems": problems}, indent=2)
+    else:
+        text = "\n".join(problems) or f"{count} journals, every record in its place."
+    if problems:
+        raise ConfigError(text, where=str(session.archive.folder), fix="Compare with a copy; do not deploy on top of it.")
+    return text
+
+
+def _only_text(format: str) -> None:
+    if format != "text":
+        raise ConfigError(f"no format {format!r} here", where="--format", fix="text or json")
+
+
+def state(session: Session) -> dict[str, Any]:
+    """What `deploy.status` knows, as data."""
+    journals = session.archive.journals()
+    now = current(session.before())
+    lock = session.lock("")
+    return {
+        "system": session.system.name,
+        "environment": session.environment.name,
+        "release": now,
+        "last": row(journals[-1]) if journals else None,
+        "unfinished": unfinished.id if (unfinished := session.unfinished()) else None,
+        "lock": lock_state(lock),
+        "owed": owed(session, now),
+    }
+
+
+def lock_state(lock: Lock) -> dict[str, Any] | None:
+    holder = lock.holder()
+    return {"holder": str(holder), "alive": lock.alive(holder)} if holder else None
+
+
+def owed(session: Session, release: str | None) -> list[dict[str, Any]]:
+    """The windows that the current release owes: when each is over, and how many items it has."""
+    journal = next((j for j in reversed(session.archive.journals()) if serves(j, release)), None)
+    if journal is None:
+        return []
+    start = datetime.fromisoformat(journal.records[-1]["at"])
+    windows = sorted({item.due for item in session.checklist.owed()}, key=duration.parse)
+    return [
+        {
+            "window": window,
+            "items": sum(item.due == window for item in session.checklist.owed()),
+            "due": (start + duration.parse(window)).isoformat(timespec="minutes"),
+            "over": start + duration.parse(window) <= datetime.now(UTC),
+        }
+        for window in windows
+    ]
+
+
+def serves(journal: Journal, release: str | None) -> bool:
+    return release is not None and journal.records[0]["release"] == release and outcome(journal) == "succeeded"
+
+
+def show(session: Session, format: str) -> str:
+    """`deploy.status` as text or JSON."""
+    found = state(session)
+    if format == "json":
+        return json.dumps(found, indent=2)
+    _only_text(format)
+    lines = [f"{found['system']} in {found['environment']}", f"  release     {found['release'] or 'none'}"]
+    if last := found["last"]:
+        lines.append(f"  last        {last['deployment']}: {last['outcome']} ({last['ref']}, by {last['by']})")
+    if found["unfinished"]:
+        lines.append(f"  cut off     {found['unfinished']}: invoke deploy.resume, or invoke rollback")
+    if lock := found["lock"]:
+        lines.append(f"  lock        {lock['holder']}" + ("" if lock["alive"] else " - dead: invoke deploy.unlock"))
+    for window in found["owed"]:
+        state_ = "may be judged in full" if window["over"] else f"over at {window['due']}"
+        lines.append(f"  owed        validate.post --window={window['window']}: {window['items']} items, {state_}")
+    return "\n".join(lines)

@@ -1,0 +1,205 @@
+"""What every task shares: options, errors as exit codes, nothing secret in what is printed."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import Task
+
+from deploy.errors import ConfigError, DeployError
+from deploy.secret import mask
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from deploy.flow import View
+    from deploy.operate import Options
+    from deploy.session import Session
+
+Body = Callable[..., None]
+
+HELP = {
+    "system": "which system (default: DEPLOY_SYSTEM, else the only one there is)",
+    "env": "which environment (default: DEPLOY_ENV, else that of the only open deployment)",
+    "ref": "branch, tag or commit (default: the environment's)",
+    "window": "judge the items owed within this span after the deployment: 1h, 24h, 7d",
+    "format": "text, json or junit",
+    "output": "write to this file instead of the terminal",
+    "signoffs": "YAML file with sign-offs: item, by, at, note",
+    "yes": "ask nothing; refuse instead",
+    "off_hours": "deploy outside the environment's hours",
+    "auto_rollback": "roll back by itself when something fails after the first change",
+    "database": "what happens to the database: auto, restore or keep",
+    "to": "roll back to this release",
+    "by": "who does this",
+    "verify": "check the journals' hash chain",
+    "path": "a file",
+    "force": "do not ask",
+}
+
+
+def command(name: str | None = None, default: bool = False, **help_: str) -> Callable[[Body], Task[Any]]:
+    """Make a task of a function: long options only, help for each, our errors as messages with their exit codes."""
+
+    def make(body: Body) -> Task[Any]:
+        @functools.wraps(body)
+        def guarded(context: Context, *args: Any, **options: Any) -> None:
+            guard(body, context, *args, **options)
+
+        parameters = list(body.__code__.co_varnames[1 : body.__code__.co_argcount])
+        known = {p: help_.get(p) or HELP[p] for p in parameters}
+        return Task(guarded, name=name, default=default, auto_shortflags=False, help=known)
+
+    return make
+
+
+def guard(body: Body, context: Context, *args: Any, **options: Any) -> None:
+    """Run a task's body; what goes wrong ends the program with a masked message and the code that the error carries."""
+    try:
+        body(context, *args, **options)
+    except DeployError as error:
+        raise Exit(mask(str(error)), code=error.exit_code) from None
+    except KeyboardInterrupt:
+        raise Exit("Interrupted.", code=130) from None
+    except Exit:
+        raise
+    except Exception:  # noqa: BLE001 - a defect of ours: shown whole for a report, with every secret masked
+        text = mask(traceback.format_exc())
+        raise Exit(f"{text}\nThis is a defect of pipeline-deploy, please report it.", code=1) from None
+
+
+def is_dry(context: Context) -> bool:
+    """Whether Invoke's core `--dry` was given."""
+    return bool(context.config.run.dry)
+
+
+def opened(system: str | None, env: str | None, *, start: bool = False) -> Session:
+    """The session of the environment that was asked for; never a guess at production. `start` starts its sandbox."""
+    from deploy.session import open_session
+
+    return open_session(system, env or os.environ.get("DEPLOY_ENV") or the_only_open(system), start=start)
+
+
+def the_only_open(system: str | None) -> str:
+    """The environment of the only deployment that runs somewhere from here; ConfigError when there is none, or more."""
+    from deploy.discover import environment_names
+    from deploy.session import open_session, open_system
+
+    names = environment_names(open_system(system).folder)
+    found = [name for name in names if _deployed(open_session, system, name)]
+    if len(found) == 1:
+        return found[0]
+    why = f"several are deployed: {', '.join(found)}" if found else "nothing is deployed from here"
+    raise ConfigError(
+        f"which environment? ({why})", where="--env", fix=f"Give --env or DEPLOY_ENV, one of: {', '.join(names)}"
+    )
+
+
+def _deployed(opener: Callable[[str | None, str], Session], system: str | None, name: str) -> bool:
+    try:
+        return bool(opener(system, name).archive.paths())
+    except ConfigError:
+        return False  # an environment that is not configured here has no deployment from here
+
+
+def emit(text: str, output: str | None = None) -> None:
+    """Print a text, or write it whole to a file."""
+    from pathlib import Path
+
+    if output is None:
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        return
+    path = Path(output)
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"cannot be written: {error.strerror}", where=output) from None
+
+
+def say(text: str) -> None:
+    emit(text)
+
+
+def confirmed(question: str, option: str) -> None:
+    """Go on only after a yes at the terminal; where nobody can be asked, refuse and name the option."""
+    if not sys.stdin.isatty():
+        raise ConfigError(question, where=option, fix=f"Nobody can be asked here: give {option}.")
+    if input(f"{question} [y/N] ").strip().lower() not in ("y", "yes"):
+        raise Exit("Nothing was changed.", code=1)
+
+
+def asked(question: str) -> bool:
+    return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+
+
+def options_of(*, yes: bool = False, **options: Any) -> Options:
+    """The operator's options; questions are asked only at a terminal, and never with --yes."""
+    from deploy import signoff
+    from deploy.operate import Options
+
+    if yes or not sys.stdin.isatty():
+        return Options(**options)
+    return Options(confirm=asked, prompt=lambda pending: signoff.ask_for(pending, input), **options)
+
+
+def terminal() -> View:
+    from deploy.reports.console import Screen
+
+    return Screen()
+
+
+def check_phase(
+    phase: str,
+    system: str | None,
+    env: str | None,
+    *,
+    window: str | None = None,
+    since: str | None = None,
+    signoffs: str | None = None,
+    format: str = "text",
+    output: str | None = None,
+) -> None:
+    """Ask one phase's items, show them in the format that was asked for, and end with 6 when the gate is closed."""
+    from deploy import operate
+    from deploy.reports import printed
+
+    printed.known(format)
+    session = opened(system, env, start=True)
+    options = options_of(signoffs=signoffs)
+    results, is_open, took = operate.check(session, phase, options, window, moment(since))
+    emit(printed.results(results, format, phase, took), output)
+    operate.require_open(phase, results, is_open)
+
+
+def moment(text: str | None) -> datetime | None:
+    """An ISO time, in UTC where it names no zone."""
+    from datetime import UTC, datetime
+
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(f"{text!r} is no time", where="--since", fix="E.g. 2026-01-31T09:00") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def run_phase(
+    context: Context, phase: str, ref: str | None, system: str | None, env: str | None, *, by: str = ""
+) -> None:
+    """One phase for itself, under lock and journal."""
+    from deploy import operate, outlook
+
+    session = opened(system, env, start=not is_dry(context))
+    phases = operate.alone(session, phase)
+    if is_dry(context):
+        emit(outlook.plan(session, ref, phases))
+        return
+    operate.run(session, ref, phases, options_of(by=by), terminal())

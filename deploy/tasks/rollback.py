@@ -1,0 +1,47 @@
+"""`invoke rollback`: back to the release before, or to any that is kept."""
+
+from __future__ import annotations
+
+from invoke.collection import Collection
+from invoke.context import Context
+
+from deploy.tasks.base import command, emit, is_dry, opened, options_of, terminal
+
+
+@command(default=True)
+def now(
+    context: Context,
+    to: str | None = None,
+    database: str = "auto",
+    system: str | None = None,
+    env: str | None = None,
+    by: str = "",
+) -> None:
+    """Take back the newest deployment that changed something (or all down to --to), then check."""
+    from deploy import operate, outlook
+    from deploy.rollback import choices
+
+    session = opened(system, env)
+    if is_dry(context):
+        emit(outlook.way_back(session, to, choices(database)))
+        return
+    operate.roll_back(session, to, choices(database), options_of(by=by), terminal())
+
+
+@command()
+def plan(
+    context: Context,
+    to: str | None = None,
+    database: str = "auto",
+    system: str | None = None,
+    env: str | None = None,
+) -> None:
+    """Print what a rollback would do, as shell; change nothing."""
+    from deploy import outlook
+    from deploy.rollback import choices
+
+    emit(outlook.way_back(opened(system, env), to, choices(database)))
+
+
+def collection() -> Collection:
+    return Collection("rollback", now, plan)

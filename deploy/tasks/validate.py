@@ -1,0 +1,36 @@
+"""`invoke validate.*`: a release before it is deployed, and a deployment in the days after."""
+
+from __future__ import annotations
+
+from invoke.collection import Collection
+from invoke.context import Context
+
+from deploy.tasks.base import check_phase, command, run_phase
+
+
+@command()
+def pre(
+    context: Context, ref: str | None = None, system: str | None = None, env: str | None = None, by: str = ""
+) -> None:
+    """Tests, dry run and rehearsal of a release on a restored copy of the data; production is not touched."""
+    run_phase(context, "validate.pre", ref, system, env, by=by)
+
+
+@command(default=True, since="judge the data since then (ISO time; default: since the deployment)")
+def post(
+    context: Context,
+    window: str = "1h",
+    since: str | None = None,
+    system: str | None = None,
+    env: str | None = None,
+    signoffs: str | None = None,
+    format: str = "text",
+    output: str | None = None,
+) -> None:
+    """Judge what is deployed: every item owed within the window."""
+    options = {"signoffs": signoffs, "format": format, "output": output}
+    check_phase("validate.post", system, env, window=window, since=since, **options)
+
+
+def collection() -> Collection:
+    return Collection("validate", pre, post)
