@@ -1,0 +1,43 @@
+"""Results for machines: one JSON object, its keys stable."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from deploy import plain
+from deploy.result import Result, Status, closing
+
+LIMIT = 20_000  # characters of evidence
+
+
+def report(results: Sequence[Result], about: Mapping[str, Any] | None = None) -> str:
+    """{gate: open or closed, counts: {status: n}, results: […]}, with `about` (system, environment, …) before them."""
+    counts = Counter(result.status for result in results)
+    whole = {
+        **(about or {}),
+        "gate": "closed" if closing(results) or not results else "open",
+        "counts": {status.value: counts[status] for status in Status},
+        "results": [_row(result) for result in results],
+    }
+    return json.dumps(whole, ensure_ascii=False, indent=2, default=str) + "\n"
+
+
+def _row(result: Result) -> dict[str, Any]:
+    return {
+        "item": result.item,
+        "title": plain.line(result.title, 1000),
+        "phase": result.phase,
+        "severity": result.severity.value,
+        "status": result.status.value,
+        "expected": plain.line(result.expected, 1000),
+        "found": plain.line(result.found, 1000),
+        "evidence": plain.clean(result.evidence)[:LIMIT],
+        "action": plain.line(result.action, 1000),
+        "host": plain.line(result.host),
+        "due": result.due,
+        "asked_at": result.asked_at.isoformat(),
+        "took": round(result.took, 3),
+    }
