@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from deploy import ask
 from deploy.checklist import Checklist, Item
 from deploy.errors import ConfigError
 from deploy.result import Result, Status, closing
 from deploy.scope import Scope
-from deploy.signoff import Signoff
+from deploy.signoff import SignOff
 from deploy.signoff import apply as sign
 from deploy.site import Site
 from deploy.waivers import Waiver
 from deploy.waivers import apply as waive
 
 IN_FLOW = "1h"  # items owed within it are judged before a deployment returns, too
-Prompt = Callable[[Sequence[Result]], Sequence[Signoff]]
+Prompt = Callable[[Sequence[Result]], Sequence[SignOff]]
 
 
 @dataclass
@@ -31,7 +30,7 @@ class Gate:
 
     checklist: Checklist
     waivers: Sequence[Waiver]
-    signoffs: list[Signoff]
+    signoffs: list[SignOff]
     holds: bool
     prompt: Prompt | None = None
 
@@ -59,8 +58,7 @@ class Gate:
         return results
 
     def _counted(self, results: Sequence[Result]) -> list[Result]:
-        now = datetime.now(UTC)
-        return list(waive(sign(results, self.signoffs), self.waivers, now))
+        return waive(sign(results, self.signoffs), self.waivers)
 
     def closing(self, results: Iterable[Result]) -> list[Result]:
         """What closes the gate; where sign-offs are only shown, a pending one does not."""

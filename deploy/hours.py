@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime, time
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
-from deploy.errors import ConfigError, nearest
-from deploy.system import Hours
-
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+from deploy.system import DAYS, Hours
 
 
 def inside(hours: Hours, now: datetime) -> bool:
     """Whether `now` (any zone) lies within the hours; a span over midnight belongs to the day it begins on."""
-    local = now.astimezone(zone(hours.zone))
-    start, end = clock(hours.start), clock(hours.end)
-    today, clock_now = local.weekday(), local.time()
+    local = now.astimezone(ZoneInfo(hours.zone))
+    start, end = time.fromisoformat(hours.start), time.fromisoformat(hours.end)
+    today, yesterday = local.weekday(), (local.weekday() - 1) % 7
     if start <= end:
-        return today in weekdays(hours.days) and start <= clock_now < end
-    return (today in weekdays(hours.days) and clock_now >= start) or (
-        (today - 1) % 7 in weekdays(hours.days) and clock_now < end
-    )
+        return today in weekdays(hours.days) and start <= local.time() < end
+    begun_today = today in weekdays(hours.days) and local.time() >= start
+    return begun_today or (yesterday in weekdays(hours.days) and local.time() < end)
 
 
 def text(hours: Hours) -> str:
@@ -28,30 +24,7 @@ def text(hours: Hours) -> str:
 
 
 def weekdays(days: str) -> set[int]:
-    """Numbers of the weekdays in `mon-thu` or `mon,wed,fri`; a range may run over the weekend."""
-    found: set[int] = set()
-    for part in days.lower().split(","):
-        first, _, last = part.strip().partition("-")
-        begin, end = _day(first), _day(last or first)
-        found |= {day % 7 for day in range(begin, end + 1 if end >= begin else end + 8)}
-    return found
-
-
-def _day(word: str) -> int:
-    if word not in DAYS:
-        raise ConfigError(f"{word!r} is no weekday", where="hours.days", fix=nearest(word, DAYS))
-    return DAYS.index(word)
-
-
-def clock(value: str) -> time:
-    try:
-        return time.fromisoformat(value)
-    except ValueError:
-        raise ConfigError(f"{value!r} is no time of day", where="hours", fix='Write it like "09:00".') from None
-
-
-def zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise ConfigError(f"{name!r} is no time zone", where="hours.zone", fix="E.g. Europe/London.") from None
+    """Numbers of the weekdays in `mon-thu` or `sat`; a range may run over the weekend."""
+    first, _, last = days.partition("-")
+    begin, end = DAYS.index(first), DAYS.index(last or first)
+    return {day % 7 for day in range(begin, end + 1 if end >= begin else end + 8)}

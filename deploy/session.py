@@ -7,7 +7,7 @@ import secrets
 import shlex
 import sys
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -55,15 +55,14 @@ class Session:
     def checklist(self) -> Checklist:
         return load_checklist(self.system.folder / "checklist.md")
 
-    @property
-    def waivers(self) -> waivers.Loaded:
-        known = [item.id for item in self.checklist.items]
-        return waivers.load(self.system.folder / "waivers.yaml", date.today(), known)
-
     def gate(self, signoffs: str | None = None, prompt: Prompt | None = None) -> Gate:
-        known = [item.id for item in self.checklist.items]
-        given = list(signoff.load(Path(signoffs), known)) if signoffs else []
-        return Gate(self.checklist, self.waivers.valid, given, self.environment.signoffs == "hold", prompt)
+        """The gate of this environment; waivers that do not count are said aloud."""
+        today, known = datetime.now(UTC).date(), self.checklist.by_id
+        waived, complaints = waivers.load(self.system.folder / "waivers.yaml", known, today)
+        for complaint in complaints:
+            announce(complaint)
+        given = signoff.load(Path(signoffs), self.checklist.items, datetime.now(UTC)) if signoffs else []
+        return Gate(self.checklist, waived, given, self.environment.signoffs == "hold", prompt)
 
     def lock(self, deployment: str) -> Lock:
         return Lock(self.control, deployment)

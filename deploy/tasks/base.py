@@ -146,7 +146,7 @@ def options_of(*, yes: bool = False, **options: Any) -> Options:
 
     if yes or not sys.stdin.isatty():
         return Options(**options)
-    return Options(confirm=asked, prompt=lambda pending: signoff.ask_for(pending, input), **options)
+    return Options(confirm=asked, prompt=signoff.ask_for, **options)
 
 
 def terminal() -> View:

@@ -1,0 +1,119 @@
+"""The lock: one holder, a living one is never robbed, a dead one is recognised."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import asdict, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.errors import LockHeld
+from deploy.lock import STALE, Lock, process_start
+
+
+def test_it_is_taken_once_and_given_back(tmp_path: Path) -> None:
+    with Lock(tmp_path, "one") as lock:
+        holder = lock.holder()
+        assert holder and (holder.pid, holder.deployment, holder.token) == (os.getpid(), "one", 1)
+        with pytest.raises(LockHeld, match=r"Held by .* deploying one since"):
+            Lock(tmp_path, "two").take()
+    assert Lock(tmp_path, "two").holder() is None
+
+
+def test_every_holder_gets_a_larger_token(tmp_path: Path) -> None:
+    tokens = []
+    for _ in range(3):
+        with Lock(tmp_path, "one") as lock:
+            tokens.append(lock.token)
+    assert tokens == [1, 2, 3]
+
+
+def dead_holder(folder: Path) -> Lock:
+    """A lock that was taken by a process which has ended since."""
+    code = f"from pathlib import Path; from deploy.lock import Lock; Lock(Path({str(folder)!r}), 'gone').take()"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    return Lock(folder, "next")
+
+
+def test_a_dead_holder_is_recognised_and_only_unlocking_removes_it(tmp_path: Path) -> None:
+    lock = dead_holder(tmp_path)
+    with pytest.raises(LockHeld, match=r"no longer runs.*deploy\.unlock"):
+        lock.take()
+    broken = lock.break_dead()
+    assert broken and broken.deployment == "gone"
+    lock.take()
+    lock.release()
+
+
+def test_unlocking_refuses_while_the_holder_lives(tmp_path: Path) -> None:
+    with Lock(tmp_path, "one"), pytest.raises(LockHeld, match="alive"):
+        Lock(tmp_path, "two").break_dead()
+
+
+def test_a_reused_pid_is_not_taken_for_the_holder(tmp_path: Path) -> None:
+    lock = dead_holder(tmp_path)
+    holder = lock.holder()
+    assert holder
+    lock.path.write_text(json.dumps(asdict(replace(holder, pid=os.getpid()))))
+    reused = lock.holder()
+    assert reused and not lock.alive(reused)
+
+
+def test_a_holder_elsewhere_lives_by_its_heartbeat(tmp_path: Path) -> None:
+    lock = dead_holder(tmp_path)
+    holder = lock.holder()
+    assert holder
+    elsewhere = replace(holder, host="another.example")
+    lock.path.write_text(json.dumps(asdict(elsewhere)))
+    assert lock.alive(elsewhere)
+    old = time.time() - STALE - 1
+    os.utime(lock.path, (old, old))
+    assert not lock.alive(elsewhere)
+
+
+def test_a_lock_that_was_taken_away_is_noticed_and_not_released(tmp_path: Path) -> None:
+    lock = Lock(tmp_path, "one")
+    lock.take()
+    lock.path.unlink()
+    with Lock(tmp_path, "two"):
+        with pytest.raises(LockHeld, match="taken away"):
+            lock.renew()
+        lock.release()
+        holder = lock.holder()
+        assert holder and holder.deployment == "two"
+
+
+def compete(folder: str, barrier: Any, won: Any) -> None:
+    barrier.wait()
+    try:
+        Lock(Path(folder), str(os.getpid())).take()
+    except LockHeld:
+        return
+    won.put(os.getpid())
+    time.sleep(0.3)
+
+
+def test_of_many_at_once_one_wins(tmp_path: Path) -> None:
+    context = get_context("fork" if sys.platform == "linux" else "spawn")
+    barrier, won = context.Barrier(6), context.Queue()
+    runners = [context.Process(target=compete, args=(str(tmp_path), barrier, won)) for _ in range(6)]
+    for runner in runners:
+        runner.start()
+    for runner in runners:
+        runner.join(20)
+    assert won.get(timeout=5)
+    assert won.empty()
+
+
+def test_the_start_of_a_process_that_is_gone_is_empty() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "pass"])
+    child.wait()
+    assert process_start(os.getpid())
+    assert process_start(child.pid) == ""
