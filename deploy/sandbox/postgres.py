@@ -190,10 +190,14 @@ class Postgres:
 
     def _set_aside(self, say: Callable[[str], None]) -> None:
         """Move away a data folder that was never marked ready: its making was interrupted. Nothing is deleted."""
-        if self.data.exists():
-            broken = self.data.with_name(f"data.broken-{time.strftime('%Y%m%dT%H%M%S')}-{time.monotonic_ns() % 10**6}")
-            self.data.rename(broken)
-            say(f"The data folder was never finished: moved to {broken}, made again.")
+        if not self.data.exists():
+            return
+        if not any(self.data.iterdir()):
+            self.data.rmdir()
+            return
+        broken = self.data.with_name(f"data.broken-{time.strftime('%Y%m%dT%H%M%S')}-{time.monotonic_ns() % 10**6}")
+        self.data.rename(broken)
+        say(f"The data folder was never finished: moved to {broken}, made again.")
 
     def _check_data(self) -> None:
         version = made_by(self.data)

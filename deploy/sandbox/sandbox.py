@@ -112,6 +112,7 @@ def start(project: Path, say: Say = silent) -> Sandbox:
     sandbox = Sandbox(project.resolve())
     with _locked(sandbox, say):
         _check_keys(sandbox)
+        _say_where(sandbox, say)
         sandbox.postgres.start(say)
         _prepare_database(sandbox)
         sandbox.valkey.start(say)
@@ -178,6 +179,12 @@ def _check_keys(sandbox: Sandbox) -> None:
         raise ConfigError(
             "the sandbox's passwords are gone", where=str(sandbox.keys.path), fix="Run: invoke sandbox.reset"
         )
+
+
+def _say_where(sandbox: Sandbox, say: Say) -> None:
+    account = sandbox.postgres.account
+    if account and not sandbox.postgres.marked("ready"):
+        say(f"PostgreSQL refuses to run as root: it runs as {account.name}, its data is in {sandbox.postgres_folder}.")
 
 
 def _prepare_database(sandbox: Sandbox) -> None:
