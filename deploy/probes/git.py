@@ -1,0 +1,133 @@
+"""What is in version control, and which commit a release is."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import ClassVar
+
+from pydantic import Field
+
+from deploy.probes.base import Probe
+from deploy.probes.leaks import SECRETS, Patterns, allowing
+from deploy.probes.reading import every, words
+from deploy.probes.sh import quote
+from deploy.question import Output, Shell
+from deploy.result import Verdict, failed, judged, unknown
+from deploy.scope import Scope
+
+
+class At(Probe):
+    """The release folder was made from the commit that is being deployed."""
+
+    name: ClassVar[str] = "git.at"
+    example: ClassVar[str] = "release: '{release}'\ncommit: '{commit}'"
+    release: str = "{release}"
+    commit: str = "{commit}"
+
+    def ask(self, scope: Scope) -> Shell:
+        return Shell(f"printf '%s\\n' {quote(scope, self.commit)}\ncat -- {quote(scope, self.release)}/.release.json")
+
+    def judge(self, output: Output) -> Verdict:
+        commit, _, mark = output.out.partition("\n")
+        try:
+            found = str(json.loads(mark)["commit"])
+        except (ValueError, KeyError, TypeError):
+            return unknown(f"commit {commit}", "the release's mark cannot be read", mark)
+        return judged(found == commit, f"commit {commit}", f"commit {found}", mark)
+
+
+class Clean(Probe):
+    """A working copy has no uncommitted changes and no untracked files."""
+
+    name: ClassVar[str] = "git.clean"
+    example: ClassVar[str] = "path: '{repository}'"
+    path: str
+
+    def ask(self, scope: Scope) -> Shell:
+        return Shell(f"git --no-optional-locks -C {quote(scope, self.path)} status --porcelain", timeout=30)
+
+    def judge(self, output: Output) -> Verdict:
+        changed = output.out.splitlines()
+        return judged(not changed, "a clean working copy", f"{len(changed)} changed files", output.out)
+
+
+class Ignored(Probe):
+    """At the commit, every path is ignored by git and not tracked."""
+
+    name: ClassVar[str] = "git.ignored"
+    example: ClassVar[str] = "paths: [.env, engine/config/sources.yaml]"
+    repository: str = "{repository}"
+    commit: str = "{commit}"
+    paths: tuple[str, ...] = Field(min_length=1)
+
+    def ask(self, scope: Scope) -> Shell:
+        # git judges ignored paths in a working copy only: this one holds nothing but the commit's ignore files
+        return Shell(
+            f"""{_inside(scope, self.repository, self.commit)}
+copy=$(mktemp -d) || exit 3
+trap 'rm -rf "$copy"' EXIT
+git ls-tree -r --full-tree --name-only "$commit" | grep -E '(^|/)\\.gitignore$' | while IFS= read -r file; do
+  mkdir -p "$copy/$(dirname -- "$file")" && git show "$commit:$file" >"$copy/$file" || exit 3
+done || exit 3
+for path in {quote(scope, *self.paths)}; do
+  tracked=$(git ls-tree -r --full-tree --name-only "$commit" -- "$path") || exit 3
+  (cd "$copy" && git --git-dir="$folder" --work-tree=. -c core.excludesFile= check-ignore -q --no-index -- "$path")
+  case $? in 0) is=ignored ;; 1) is='not ignored' ;; *) exit 3 ;; esac
+  [ -z "$tracked" ] || is=tracked
+  printf '%s\\t%s\\n' "$is" "$path"
+done""",
+            timeout=30,
+        )
+
+    def judge(self, output: Output) -> Verdict:
+        return every("ignored and not tracked", words(output), {"ignored"})
+
+
+class Secrets(Probe):
+    """No secret was ever committed: each hit is named by pattern, commit, file and line, and never shown."""
+
+    name: ClassVar[str] = "git.secrets"
+    example: ClassVar[str] = "repository: '{repository}'\ncommit: '{commit}'\nallow: ['^[0-9a-f]+:tests/']"
+    repository: str = "{repository}"
+    commit: str = "{commit}"
+    history: bool = True
+    patterns: Patterns = SECRETS
+    allow: tuple[str, ...] = ()
+
+    def ask(self, scope: Scope) -> Shell:
+        scans = "\n".join(f"scan {shlex.quote(name)} {shlex.quote(text)}" for name, text in self.patterns.items())
+        commits = 'git log -m --format=%H -G"$2" "$commit"' if self.history else ":"
+        return Shell(
+            f"""{_inside(scope, self.repository, self.commit)}
+[ "$(git rev-parse --is-shallow-repository)" = false ] || {{ echo shallow; exit 0; }}
+scan() {{
+  commits=$({commits}) || exit 3
+  for at in $(printf '%s\\n' "$commit" $commits | sort -u); do
+    hits=$(git grep -InE -e "$2" "$at" --)
+    case $? in 0) ;; 1) continue ;; *) exit 3 ;; esac
+    printf '%s\\n' "$hits" | {allowing(self.allow)} |
+      sed -e 's/^\\([0-9a-f]*\\):\\([^:]*\\):\\([0-9]*\\):.*/\\1	\\2	\\3/;t' -e 's/.*/-	an oddly named file	0/' |
+      while IFS= read -r hit; do printf '%s\\t%s\\n' "$1" "$hit"; done || exit 3
+  done
+}}
+printf 'files\\t%s\\n' "$(git ls-tree -r "$commit" | wc -l)"
+{scans}""",
+            timeout=120,
+        )
+
+    def judge(self, output: Output) -> Verdict:
+        expected = f"no secret in the tree{' and its history' * self.history}"
+        (*first, count), *hits = words(output) or [["nothing", "0"]]
+        if first != ["files"] or int(count) == 0:
+            return unknown(expected, "the history is cut off" if count == "shallow" else "no file was looked at")
+        places = {(name, file): f"{name}: {at[:12]} {file}:{line}" for name, at, file, line in reversed(hits)}
+        if places:
+            return failed(expected, f"{len(places)} places", "\n".join(sorted(places.values())[:50]))
+        return judged(True, expected, f"none in {int(count)} files")
+
+
+def _inside(scope: Scope, repository: str, commit: str) -> str:
+    return f"""cd {quote(scope, repository)} || exit 3
+commit=$(git rev-parse --verify --quiet {quote(scope, commit + "^{commit}")}) || exit 3
+folder=$(git rev-parse --absolute-git-dir) || exit 3"""

@@ -1,0 +1,189 @@
+"""Log files on a host. `*` and `?` in their paths have their usual meaning."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from fnmatch import fnmatch
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from deploy.probes.base import Probe
+from deploy.probes.env import Name
+from deploy.probes.leaks import PERSONAL, SECRETS, Patterns, allowing
+from deploy.probes.reading import every, words
+from deploy.probes.sh import globs, quote
+from deploy.question import Output, Shell
+from deploy.result import Verdict, failed, judged, passed, unknown
+from deploy.scope import Scope
+
+Paths = tuple[str, ...]
+
+
+class Json(Probe):
+    """Log lines are JSON objects with these fields; the newest lines of each file are read."""
+
+    name: ClassVar[str] = "logs.json"
+    example: ClassVar[str] = "paths: ['{shared}/logs/*.log']\nfields: [timestamp, level, message]"
+    paths: Paths = Field(min_length=1)
+    fields: tuple[str, ...] = ()
+    share_at_least: float = Field(1.0, gt=0, le=1)
+    lines: int = Field(1000, ge=1)
+
+    def ask(self, scope: Scope) -> Shell:
+        return Shell(_each_file(scope, self.paths, f'tail -n {self.lines} -- "$file" || exit 3'))
+
+    def judge(self, output: Output) -> Verdict:
+        lines = [line for line in output.out.splitlines() if line.strip()]
+        expected = f"at least {self.share_at_least:.0%} JSON lines" + f" with {', '.join(self.fields)}" * bool(
+            self.fields
+        )
+        if not lines:
+            return unknown(expected, "no log lines")
+        odd = [n for n, line in enumerate(lines, 1) if not set(self.fields) <= set(_object(line, ()))]
+        share = 1 - len(odd) / len(lines)
+        evidence = f"not so: lines {', '.join(map(str, odd[:20]))} of the {len(lines)} read" if odd else ""
+        return judged(share >= self.share_at_least, expected, f"{share:.1%} of {len(lines)} lines", evidence)
+
+
+class Clean(Probe):
+    """No secret and no personal data in log files: hits are named by file, line and pattern, and never shown.
+
+    `variables` are also looked for by their values, which stay on the host.
+    """
+
+    name: ClassVar[str] = "logs.clean"
+    example: ClassVar[str] = "paths: ['{shared}/logs/*.log']\nallow: ['@example[.]org']\nvariables: [ANTHROPIC_API_KEY]"
+    paths: Paths = Field(min_length=1)
+    patterns: Patterns = {**SECRETS, **PERSONAL}
+    allow: tuple[str, ...] = ()
+    variables: tuple[Name, ...] = ()
+
+    def ask(self, scope: Scope) -> Shell:
+        scans = [f"scan {shlex.quote(name)} -E -e {shlex.quote(text)}" for name, text in self.patterns.items()]
+        values = [
+            f"if [ ${{#{name}}} -lt 8 ]; then printf 'unset\\t%s\\t0\\n' {name}\n"
+            f"else printf '%s\\n' \"${name}\" | scan 'value of {name}' -F -f - || exit 3; fi"
+            for name in self.variables
+        ]
+        body = "\n".join(['printf \'lines\\t%s\\t%s\\n\' "$file" "$(wc -l <"$file")"', *scans, *values])
+        report = f"""scan() {{
+  kind=$1; shift
+  hits=$(grep -an "$@" -- "$file")
+  case $? in 0) ;; 1) return 0 ;; *) exit 3 ;; esac
+  printf '%s\\n' "$hits" | {allowing(self.allow)} | sed 's/:.*//' |
+    while IFS= read -r line; do printf '%s\\t%s\\t%s\\n' "$kind" "$file" "$line"; done
+}}"""
+        return Shell(f"{report}\n{_each_file(scope, self.paths, body)}", app=bool(self.variables), timeout=60)
+
+    def judge(self, output: Output) -> Verdict:
+        expected, found = "no secret and no personal data", [line for line in words(output) if len(line) == 3]
+        read = sum(int(count) for kind, _, count in found if kind == "lines")
+        hits = [f"{file}:{line}: {kind}" for kind, file, line in found if kind not in ("lines", "unset")]
+        unset = sorted({name for kind, name, _ in found if kind == "unset"})
+        if hits:
+            return failed(expected, f"{len(hits)} lines of {read}", "\n".join(hits[:50]))
+        if not read or unset:
+            return unknown(expected, f"not set here: {', '.join(unset)}" if unset else "no log lines")
+        return passed(expected, f"none in {read} lines")
+
+
+class Levels(Probe):
+    """Few enough log lines of each level, in the span looked at; the evidence counts them by message."""
+
+    name: ClassVar[str] = "logs.levels"
+    example: ClassVar[str] = "paths: ['{shared}/logs/*.log']\nat_most: {ERROR: 0, WARNING: 10}"
+    paths: Paths = Field(min_length=1)
+    at_most: Mapping[str, int] = Field(min_length=1)
+
+    def ask(self, scope: Scope) -> Shell:
+        since = scope.since.isoformat() if scope.since else ""
+        levels = shlex.quote("|".join(map(re.escape, self.at_most)))
+        body = f"""tail -n 1 -- "$file" | sed 's/^/last	/'; echo
+hits=$(grep -aE -e {levels} -- "$file"); [ $? -le 1 ] || exit 3
+printf '%s\\n' "$hits" | sed 's/^/line	/'"""
+        return Shell(f"printf 'since\\t%s\\n' '{since}'\n{_each_file(scope, self.paths, body)}")
+
+    def judge(self, output: Output) -> Verdict:
+        expected = ", ".join(f"at most {most} {level}" for level, most in self.at_most.items())
+        kinds = [line.partition("\t")[::2] for line in output.out.splitlines()]
+        since = next((datetime.fromisoformat(text) for kind, text in kinds if kind == "since" and text), None)
+        if not any(kind == "last" and text.strip() and not _before(text, since) for kind, text in kinds):
+            return unknown(expected, f"no log lines since {since:%Y-%m-%d %H:%M}" if since else "no log lines")
+        seen = [_level(text, self.at_most) for kind, text in kinds if kind == "line" and not _before(text, since)]
+        counts, messages = Counter(level for level, _ in seen), Counter(seen)
+        found = ", ".join(f"{counts[level]} {level}" for level in self.at_most)
+        evidence = "\n".join(f"{n} x {level}: {message}" for (level, message), n in messages.most_common(20) if level)
+        return judged(all(counts[level] <= most for level, most in self.at_most.items()), expected, found, evidence)
+
+
+class Rotated(Probe):
+    """A rotation policy names every log file: one of logrotate's configuration files has a pattern for it."""
+
+    name: ClassVar[str] = "logs.rotated"
+    example: ClassVar[str] = "paths: ['{shared}/logs/extraction.log']"
+    paths: Paths = Field(min_length=1)
+    policies: Paths = Field(("/etc/logrotate.conf", "/etc/logrotate.d/*"), min_length=1)
+
+    def ask(self, scope: Scope) -> Shell:
+        wanted = f"for path in {quote(scope, *self.paths)}; do printf 'path\\t%s\\n' \"$path\"; done"
+        body = """sed 's/^/policy	/' <"$file" || exit 3"""
+        return Shell(f"{wanted}\n{_each_file(scope, self.policies, body)}")
+
+    def judge(self, output: Output) -> Verdict:
+        kinds = [line.partition("\t")[::2] for line in output.out.splitlines()]
+        policy = "\n".join(text for kind, text in kinds if kind == "policy" and not text.lstrip().startswith("#"))
+        if not policy.strip():
+            return unknown("a rotation policy", "no configuration of logrotate is here")
+        patterns = [word.strip("\"'") for block in re.findall(r"([^{}]*)\{", policy) for word in block.split()]
+        paths = [path for kind, path in kinds if kind == "path"]
+        named = {path for path in paths if any(fnmatch(path, pattern) for pattern in patterns)}
+        return every("a rotation policy", [("rotated" if p in named else "not rotated", p) for p in paths], {"rotated"})
+
+
+def _each_file(scope: Scope, paths: Paths, body: str) -> str:
+    """A loop over the files that there are; one that may not be read spoils the answer."""
+    return f"""for file in {globs(scope, *paths)}; do
+  [ -e "$file" ] || continue
+  [ -r "$file" ] || exit 3
+  {body}
+done"""
+
+
+def _object(line: str, otherwise: Any) -> Any:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return otherwise
+    return found if isinstance(found, dict) else otherwise
+
+
+TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?")
+
+
+def _before(line: str, since: datetime | None) -> bool:
+    """Whether a line was surely written before then: one without a time counts as new, one without a zone is UTC."""
+    match = TIME.search(line)
+    if since is None or not match:
+        return False
+    try:
+        written = datetime.fromisoformat(match[0].replace(",", "."))
+    except ValueError:
+        return False
+    return (written if written.tzinfo else written.replace(tzinfo=UTC)) < since
+
+
+def _level(line: str, levels: Mapping[str, int]) -> tuple[str, str]:
+    """Level and message of a line; numbers in the message are alike. No level where the word only occurs in it."""
+    record = _object(line, {})
+    level = str(record.get("level", ""))
+    if not record:
+        match = re.search(rf"\b({'|'.join(map(re.escape, levels))})\b", line)
+        level = match[1] if match else ""
+    message = str(record.get("message", "")) if record else TIME.sub("", line)
+    return (level if level in levels else "", re.sub(r"\d+", "#", message).strip()[:160])
