@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from deploy.command import Command, Completed
-from deploy.question import Answer, Question, Unanswered
+from deploy.channels import change, files, shell, urls
+from deploy.channels.shell import Surroundings
+from deploy.channels.transport import Local, Transport
+from deploy.command import Command, Completed, Statement
+from deploy.errors import ConfigError, nearest
+from deploy.question import Answer, Question, Redis, Shell, Sql, Unanswered
 from deploy.secret import Secret
-from deploy.system import Environment
+from deploy.system import Database, Environment
 
 if TYPE_CHECKING:
     import psycopg
 
 Asked = tuple[str, Question]
+HERE = "localhost"
+T = TypeVar("T")
 
 
 class Site:
     """Reads by questions, for probes; changes by commands, for steps.
 
     `redirected` sends questions and connections about a database to another one of the same server, by name: the
-    scratch database of a rehearsal.
+    scratch database of a rehearsal. The libraries of databases and HTTP are loaded when they are first needed.
     """
 
     def __init__(self, environment: Environment, redirected: Mapping[str, str] | None = None) -> None:
@@ -33,11 +40,65 @@ class Site:
 
     def hosts(self, role: str) -> list[str]:
         """The hosts of a role; this machine when the environment names none."""
-        raise NotImplementedError
+        hosts = list(self.environment.hosts.get(role, ())) or [HERE]
+        for host in hosts:
+            self._transport(host)
+        return hosts
 
     def answer(self, asked: Sequence[Asked]) -> list[Answer | Unanswered]:
-        """Answers in the order of the questions, each with the host it is for; one batch for each host and channel."""
-        raise NotImplementedError
+        """Answers in the order of the questions, each with the host it is for; one batch for each host and channel.
+
+        Batches run at the same time. Equal questions to one target are asked once. ConfigError for a database, cache
+        or host that the environment does not have.
+        """
+        batches: dict[Hashable, _Batch] = {}
+        places = []
+        for host, question in asked:
+            batch = batches.setdefault(_target(host, question), _Batch(host))
+            places.append((batch, batch.place(question)))
+        if not batches:
+            return []
+        asking = [self._channel(batch) for batch in batches.values()]
+        with ThreadPoolExecutor(len(asking)) as pool:
+            for batch, answers in zip(batches.values(), pool.map(lambda ask: ask(), asking), strict=True):
+                batch.answers = list(answers)
+        return [batch.answers[place] for batch, place in places]
+
+    def _channel(self, batch: _Batch) -> Callable[[], Sequence[Answer | Unanswered]]:
+        """What asks a batch; whatever the configuration lacks is found here, before anything is asked."""
+        questions: Any = batch.questions
+        first = questions[0]
+        if isinstance(first, Shell):
+            transport, surroundings = self._transport(batch.host), self._surroundings(questions)
+            return lambda: shell.answer(questions, transport, surroundings)
+        if isinstance(first, Sql):
+            from deploy.channels import postgres
+
+            url = self.url(first.database)
+            return lambda: postgres.answer(questions, url)
+        if isinstance(first, Redis):
+            from deploy.channels import redis
+
+            cache = _known(self.environment.caches, first.cache, "cache").url
+            return lambda: redis.answer(questions, cache)
+        from deploy.channels import http
+
+        return lambda: http.answer(questions)
+
+    def _surroundings(self, questions: Sequence[Shell]) -> Surroundings:
+        if not any(question.app for question in questions):
+            return Surroundings(self.environment.path)
+        return Surroundings(self.environment.path, self.environment.env, self.app_secrets())
+
+    def _transport(self, host: str) -> Transport:
+        """The way to a host's shell: the one place that knows which hosts can be reached, and how."""
+        if host != HERE:
+            raise ConfigError(
+                f"host {host} is not this machine",
+                where=f"environments.{self.environment.name}.hosts",
+                fix=f"Only {HERE} can be deployed to: hosts over SSH are not in this version.",
+            )
+        return Local()
 
     def execute(self, command: Command, on_line: Callable[[str], None] | None = None) -> Completed:
         """Run one command; `on_line` gets each line of its standard output and error as it comes.
@@ -45,36 +106,91 @@ class Site:
         Raises CommandFailed for an exit that is not among its legal ones (`exits`) and for a timeout. PATH starts with
         the environment's `path`. Secrets of the environment are given only to commands that carry them.
         """
-        raise NotImplementedError
+        if isinstance(command, Statement):
+            from deploy.channels import postgres
+
+            return postgres.execute(command, self.url(command.database, admin=command.admin), on_line)
+        transport = self._transport(self.hosts(command.on)[0])
+        return change.execute(command, transport, self.environment.path, on_line)
+
+    def _control(self) -> Transport:
+        """The way to the host of the role `control`; by default the first host that the environment names."""
+        hosts = self.environment.hosts
+        named = [*hosts.get("control", ()), *(host for role in hosts.values() for host in role)]
+        return self._transport(named[0] if named else HERE)
 
     def read(self, path: str) -> str | None:
-        """A small text file of the control host; None when there is none."""
-        raise NotImplementedError
+        """A small text file of the control host; None when there is none. CommandFailed when one cannot tell."""
+        return files.read(path, self._control())
 
     def write(self, path: str, text: str, mode: int = 0o600) -> None:
         """Replace a small text file of the control host atomically, fsynced, parents made (0700)."""
-        raise NotImplementedError
+        files.write(path, text, mode, self._control())
 
     def dbname(self, database: str) -> str:
         """The real name of a database of the system, redirection included."""
-        raise NotImplementedError
+        return self.redirected.get(database) or urls.dbname(self._database(database).url)
 
     def url(self, database: str, *, admin: bool = False, dbname: str | None = None) -> Secret:
         """The URL of a database of the system; as admin where asked (ConfigError if there is no admin URL)."""
-        raise NotImplementedError
+        known = self._database(database)
+        if admin and not known.admin_url:
+            raise ConfigError(
+                f"the database {database} has no admin_url",
+                where=f"environments.{self.environment.name}.databases.{database}",
+                fix="Give the URL of a user who may create and rename databases.",
+            )
+        url = known.admin_url if admin and known.admin_url else known.url
+        return urls.with_dbname(url, dbname or self.dbname(database))
+
+    def _database(self, database: str) -> Database:
+        return _known(self.environment.databases, database, "database")
 
     def connect(
         self, database: str, *, admin: bool = False, dbname: str | None = None, **options: Any
     ) -> psycopg.Connection[Any]:
-        """A psycopg connection (autocommit), for steps. `dbname` names another database of the same server."""
-        raise NotImplementedError
+        """A psycopg connection (autocommit, UTC), for steps. `dbname` names another database of the same server."""
+        from deploy.channels import postgres
+
+        return postgres.connect(self.url(database, admin=admin, dbname=dbname), **options)
 
     def libpq(
         self, database: str, *, admin: bool = False, dbname: str | None = None
     ) -> tuple[dict[str, str], dict[str, Secret]]:
         """`env` and `secrets` for commands like pg_dump: PGHOST, PGPORT, PGUSER, PGDATABASE; PGPASSWORD."""
-        raise NotImplementedError
+        return urls.variables(self.url(database, admin=admin, dbname=dbname))
 
     def app_secrets(self) -> dict[str, Secret]:
         """What the application's own processes get: the environment's `secrets`, and `DATABASE_URL` of `app`."""
-        raise NotImplementedError
+        database = {"DATABASE_URL": self.url("app")} if "app" in self.environment.databases else {}
+        return {**self.environment.secrets, **database}
+
+
+class _Batch:
+    """The different questions for one target, and their answers."""
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+        self.questions: list[Question] = []
+        self.answers: list[Answer | Unanswered] = []
+
+    def place(self, question: Question) -> int:
+        """Where this question stands; an equal one is not asked twice."""
+        if question not in self.questions:  # by equality: their mappings cannot be hashed
+            self.questions.append(question)
+        return self.questions.index(question)
+
+
+def _target(host: str, question: Question) -> Hashable:
+    """Who is asked. Databases, caches and addresses are the same from every host."""
+    if isinstance(question, Shell):
+        return "shell", host
+    if isinstance(question, Sql):
+        return "sql", question.database
+    return ("redis", question.cache) if isinstance(question, Redis) else "http"
+
+
+def _known(have: Mapping[str, T], name: str, kind: str) -> T:
+    if name not in have:
+        raise ConfigError(f"the environment has no {kind} {name!r}", fix=nearest(name, have) if have else "")
+    return have[name]

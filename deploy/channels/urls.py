@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
 
 from deploy.errors import ConfigError
 from deploy.secret import Secret, mask
@@ -41,7 +41,7 @@ def dbname(url: Secret) -> str:
 
 def with_dbname(url: Secret, name: str) -> Secret:
     """The same URL for another database of the same server."""
-    return Secret(urlunsplit(_split(url)._replace(path="/" + quote(name, safe=""))))
+    return _joined(_split(url)._replace(path="/" + quote(name, safe="")))
 
 
 def for_libpq(url: Secret) -> Secret:
@@ -49,7 +49,7 @@ def for_libpq(url: Secret) -> Secret:
     parts = _split(url)
     known = [(key, value) for key, value in parse_qsl(parts.query) if key in VARIABLES]
     query = urlencode(known, quote_via=quote)
-    return Secret(urlunsplit(parts._replace(scheme="postgresql", query=query)))
+    return _joined(parts._replace(scheme="postgresql", query=query))
 
 
 def variables(url: Secret) -> tuple[dict[str, str], dict[str, Secret]]:
@@ -64,6 +64,11 @@ def variables(url: Secret) -> tuple[dict[str, str], dict[str, Secret]]:
     }
     secrets = {"PGPASSWORD": Secret(unquote(parts.password))} if parts.password else {}
     return {name: value for name, value in named.items() if value}, secrets
+
+
+def _joined(parts: SplitResult) -> Secret:
+    query = f"?{parts.query}" if parts.query else ""
+    return Secret(f"{parts.scheme}://{parts.netloc}{parts.path}{query}")
 
 
 def _split(url: Secret) -> SplitResult:
