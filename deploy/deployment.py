@@ -107,4 +107,6 @@ class Deployment:
             "commit": self.commit,
             "deployment": self.id,
         }
-        return Scope(names=names, since=self.data_since or self.started, params={"load_id": self.data_load or self.load_id})
+        return Scope(
+            names=names, since=self.data_since or self.started, params={"load_id": self.data_load or self.load_id}
+        )

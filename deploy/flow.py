@@ -51,7 +51,7 @@ class Flow:
             for phase in phases:
                 self._phase(phase)
             self._settle(phases)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001
             # Whatever ended the phase, a defect of ours and Ctrl-C included, must not leave production half-changed.
             self._stopped(error, auto_rollback)
         self.journal.append("closed", outcome="succeeded")

@@ -47,7 +47,7 @@ class Gate:
     def judge(
         self, phase: str, site: Site, scope: Scope, window: str | None = None, items: Iterable[Item] | None = None
     ) -> list[Result]:
-        """Ask the phase's items and count waivers and sign-offs; a person at the terminal is asked for what is pending."""
+        """Ask the phase's items; waivers and sign-offs count, and who is at the terminal is asked for what is pending."""
         chosen = list(items) if items is not None else self.items(phase, window)
         results = ask.ask(chosen, site, scope)
         results = self._counted(results)
@@ -68,8 +68,6 @@ class Gate:
 def skipped(items: Iterable[Item], reason: str) -> list[Result]:
     """Results for items that do not apply here, with the reason."""
     return [
-        replace(
-            Result(item.id, item.title, item.phase, item.severity, Status.SKIPPED, due=item.due), found=reason
-        )
+        replace(Result(item.id, item.title, item.phase, item.severity, Status.SKIPPED, due=item.due), found=reason)
         for item in items
     ]

@@ -80,9 +80,7 @@ def opening(
 
 
 @contextmanager
-def recorded(
-    session: Session, deployment: Deployment, journal: Journal, gate: Gate, view: View
-) -> Iterator[None]:
+def recorded(session: Session, deployment: Deployment, journal: Journal, gate: Gate, view: View) -> Iterator[None]:
     """However it ends, the report (and after a rollback the incident) is written from the journal."""
     try:
         yield

@@ -57,7 +57,9 @@ def way_back(session: Session, to: str | None, choice: str) -> str:
         way = rollback.way()
         deployment.database_choice = way
         target = deployment.previous or "no release"
-        lines.append(f"# deployment {journal.id}: {PurePosixPath(deployment.release)} -> {target}; database: {TOLD[way]}")
+        lines.append(
+            f"# deployment {journal.id}: {PurePosixPath(deployment.release)} -> {target}; database: {TOLD[way]}"
+        )
         for step in rollback.steps():
             lines += [f"# -- undo: {step.title}", *(render(command) for command in step.undo_plan())]
     return mask("\n".join(lines))

@@ -144,7 +144,9 @@ class Rollback:
 
 def choices(value: str) -> str:
     if value not in ("auto", "restore", "keep"):
-        raise ConfigError(f"{value!r} is no way to roll a database back", where="--database", fix="auto, restore or keep")
+        raise ConfigError(
+            f"{value!r} is no way to roll a database back", where="--database", fix="auto, restore or keep"
+        )
     return value
 
 

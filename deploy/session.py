@@ -157,6 +157,12 @@ def closed(journal: Journal) -> bool:
     return False
 
 
+def outcome(journal: Journal) -> str:
+    """How a deployment ended: succeeded, rolled back, stopped (before production was touched), or open."""
+    last = journal.last("closed")
+    return str(last["outcome"]) if last and closed(journal) else "open"
+
+
 def new_id() -> str:
     return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
 

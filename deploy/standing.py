@@ -10,16 +10,8 @@ from deploy import duration
 from deploy.errors import ConfigError
 from deploy.journal import Journal
 from deploy.lock import Lock
-from deploy.session import Session, closed
+from deploy.session import Session, outcome
 from deploy.steps.release import current
-
-
-def outcome(journal: Journal) -> str:
-    """How a deployment ended: succeeded, rolled back, stopped (before production was touched), or open."""
-    if not closed(journal):
-        return "open"
-    last = journal.last("closed")
-    return str(last["outcome"]) if last else "open"
 
 
 def row(journal: Journal) -> dict[str, Any]:
@@ -59,7 +51,9 @@ def verified(session: Session, format: str) -> str:
     else:
         text = "\n".join(problems) or f"{count} journals, every record in its place."
     if problems:
-        raise ConfigError(text, where=str(session.archive.folder), fix="Compare with a copy; do not deploy on top of it.")
+        raise ConfigError(
+            text, where=str(session.archive.folder), fix="Compare with a copy; do not deploy on top of it."
+        )
     return text
 
 

@@ -35,7 +35,9 @@ class LoadStep(Step):
     @property
     def load(self) -> Load:
         if self.deployment.system.load is None:
-            raise ConfigError("the flow loads, but `load:` is missing", where=f"{self.deployment.system.folder}/system.yaml")
+            raise ConfigError(
+                "the flow loads, but `load:` is missing", where=f"{self.deployment.system.folder}/system.yaml"
+            )
         return self.deployment.system.load
 
     def plan(self) -> list[Command]:
@@ -133,16 +135,24 @@ class LoadStep(Step):
         self.deployment.site.write(path, text.getvalue())
         return path
 
-    def undo(self, facts: Facts, progress: Progress) -> Facts:
-        """Take this deployment's own rows back, by their load id, and let the release before mend what derives of them."""
+    def undo_plan(self) -> list[Command]:
+        """The rows of this load go, by their load id; then the release before mends what is derived from them."""
         if not self.load.undo:
             raise StepFailed("`load:` declares no `undo`, so its rows stay; restore the backup instead.")
+        release = self.deployment.previous or self.deployment.release
+        rows = Statement(
+            self.load.database,
+            self._sql(self.load.undo),
+            {"load_id": self.deployment.load_id},
+            note="the rows of this load, by their load id",
+        )
+        return [rows, *(self._run(task, release) for task in self.load.undo_commands)]
+
+    def undo(self, facts: Facts, progress: Progress) -> Facts:
         before = self._rows(self.deployment.load_id)
-        undo = Statement(self.load.database, self._sql(self.load.undo), {"load_id": self.deployment.load_id})
-        self.deployment.site.execute(undo)
-        for task in self.load.undo_commands:
-            progress.say(task.name)
-            self.deployment.site.execute(self._run(task, self.deployment.previous or self.deployment.release))
+        for command in self.undo_plan():
+            progress.say(command.note)
+            self.deployment.site.execute(command)
         left = self._rows(self.deployment.load_id)
         if left:
             raise StepFailed(f"{left} of {before} rows of the load {self.deployment.load_id} are still there.")

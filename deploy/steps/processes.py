@@ -70,6 +70,10 @@ class StopStep(Step):
         (command,) = self.plan()
         return {"stopped": commands(self.deployment.site.execute(command).out)}
 
+    def undo_plan(self) -> list[Command]:
+        before = list(self.deployment.facts.get("stop", {}).get("stopped", []))
+        return [launch(self.deployment, s) for s in self.deployment.system.processes.start if among(s, before)]
+
     def undo(self, facts: Facts, progress: Progress) -> Facts:
         """Start again, from the release that is current by now, what was stopped."""
         return {"started": start(self.deployment, list(facts.get("stopped", [])))}
@@ -86,13 +90,17 @@ class StartStep(Step):
         return list(self.deployment.facts.get("stop", {}).get("stopped", []))
 
     def plan(self) -> list[Command]:
-        return [launch(self.deployment, service) for service in self.deployment.system.processes.start]
+        services = self.deployment.system.processes.start
+        return [launch(self.deployment, service) for service in services]
 
     def done(self) -> bool:
         return not missing(self.deployment, self.wanted)
 
     def do(self, progress: Progress) -> Facts:
         return {"started": start(self.deployment, self.wanted)}
+
+    def undo_plan(self) -> list[Command]:
+        return StopStep(self.deployment).plan()
 
     def undo(self, facts: Facts, progress: Progress) -> Facts:
         return StopStep(self.deployment).do(progress)

@@ -127,6 +127,9 @@ class ReleaseStep(Step):
             self.deployment.site.execute(command)
         return {"release": self.deployment.release, "commit": self.deployment.commit, "folder": self.folder}
 
+    def undo_plan(self) -> list[Command]:
+        return []
+
     def undo(self, facts: Facts, progress: Progress) -> Facts:
         return {}  # the folder stays for a look; it is not current, and pruning takes it later
 
@@ -160,14 +163,16 @@ class SwitchStep(Step):
             self.deployment.site.execute(command)
         return {"from": before, "to": self.deployment.release}
 
-    def undo(self, facts: Facts, progress: Progress) -> Facts:
+    def undo_plan(self) -> list[Command]:
         """Back to the release before; where there was none, the link is taken away."""
-        previous = self.deployment.previous
-        if previous:
-            self.deployment.site.execute(self._point(previous))
-        else:
-            self.deployment.site.execute(script(f"rm -f {shlex.quote(str(self.deployment.layout.current))}", "no release"))
-        return {"to": previous}
+        if self.deployment.previous:
+            return [self._point(self.deployment.previous)]
+        return [script(f"rm -f {shlex.quote(str(self.deployment.layout.current))}", "no release before")]
+
+    def undo(self, facts: Facts, progress: Progress) -> Facts:
+        for command in self.undo_plan():
+            self.deployment.site.execute(command)
+        return {"to": self.deployment.previous}
 
 
 def fetch(repository: str, mirror: str) -> Script:
@@ -178,7 +183,8 @@ def fetch(repository: str, mirror: str) -> Script:
         if [ ! -e {target}/HEAD ]; then
           rm -rf {target}.partial && git clone -q --mirror {source} {target}.partial && mv {target}.partial {target}
         else
-          git --git-dir={target} remote set-url origin {source} && git --git-dir={target} fetch -q --prune origin '+refs/*:refs/*'
+          git --git-dir={target} remote set-url origin {source}
+          git --git-dir={target} fetch -q --prune origin '+refs/*:refs/*'
         fi"""
     return script(text, "the repository, mirrored")
 

@@ -123,6 +123,13 @@ def emit(text: str, output: str | None = None) -> None:
         raise ConfigError(f"cannot be written: {error.strerror}", where=output) from None
 
 
+def one_of(format: str, **printers: Callable[[Any], str]) -> Callable[[Any], str]:
+    """The printer of the format that was asked for; ConfigError names what there is."""
+    if format not in printers:
+        raise ConfigError(f"no format {format!r} here", where="--format", fix=" or ".join(printers))
+    return printers[format]
+
+
 def say(text: str) -> None:
     emit(text)
 
@@ -150,7 +157,7 @@ def options_of(*, yes: bool = False, **options: Any) -> Options:
 
 
 def terminal() -> View:
-    from deploy.reports.console import Screen
+    from deploy.reports.screen import Screen
 
     return Screen()
 
@@ -174,7 +181,9 @@ def check_phase(
     session = opened(system, env, start=True)
     options = options_of(signoffs=signoffs)
     results, is_open, took = operate.check(session, phase, options, window, moment(since))
-    emit(printed.results(results, format, phase, took), output)
+    about = {"system": session.system.name, "environment": session.environment.name, "phase": phase}
+    holds = session.environment.signoffs == "hold"
+    emit(printed.results(results, format, phase, took, about=about, signoffs_hold=holds), output)
     operate.require_open(phase, results, is_open)
 
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from invoke.collection import Collection
 from invoke.context import Context
 
-from deploy.tasks.base import command, emit
+from deploy.tasks.base import command, emit, one_of
 
 
 @command(default=True)
 def show(context: Context, system: str | None = None, format: str = "text", output: str | None = None) -> None:
     """The items by phase, with the probes they are bound to."""
-    from deploy import checklist
-    from deploy.reports import catalogue
+    from deploy import catalogue, checklist
+    from deploy.reports import catalogue as printed
     from deploy.session import open_system
 
-    loaded = checklist.load(open_system(system).folder / "checklist.md")
-    emit(catalogue.items(loaded.items, format), output)
+    rows = catalogue.describe_items(checklist.load(open_system(system).folder / "checklist.md"))
+    emit(one_of(format, text=printed.items_text, json=printed.as_json)(rows), output)
 
 
 @command(path="the checklist to check")
