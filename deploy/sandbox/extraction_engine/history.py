@@ -1,8 +1,8 @@
 """The practice engine as a git repository with a history to deploy: `make_repository(path)`.
 
-`template/` is the first release. Each folder under `changes/` is a commit on top of it or of another change: the files in
-it are added, and `edits.yaml` lists replacements `{path, old, new}` in files that are there. Authors and dates are fixed,
-so the same template gives the same commit ids everywhere.
+`template/` is the first release. Each folder under `changes/` is a commit: the files in it are added, and `edits.yaml`
+lists replacements `{path, old, new}` in files that are there. Authors and dates are fixed: the same template gives
+the same commit ids everywhere.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ Tree = dict[str, bytes]
 
 BRANCHES = {
     "broken/migration-fails": "the migration has an SQL error: it names a table that does not exist",
-    "broken/migration-fails-on-data": "the migration works on an empty database and fails on real data: postcodes repeat",
+    "broken/migration-fails-on-data": "the migration fails on real data, where postcodes repeat, not on none",
     "broken/destructive-migration": "the migration drops a column with data; only a restore brings that back",
-    "broken/health-bad": "the health dashboard says CRITICAL, and exits 0 as ever",
+    "broken/health-bad": "the health dashboard says CRITICAL from 50 raw records on, and exits 0 as ever",
     "broken/quality-success": "extraction by the language model fails for a quarter of the records",
     "broken/quality-nulls": "most location fields that are read from the language model's answers are lost",
     "broken/tests-fail": "one of its own tests fails",
@@ -75,8 +75,7 @@ def commits() -> list[Commit]:
         Commit(2, "main", 1, message, second),
     ]
     return releases + [
-        Commit(mark, branch, 2, *change(second, branch))
-        for mark, branch in enumerate(BRANCHES, start=3)
+        Commit(mark, branch, 2, *change(second, branch)) for mark, branch in enumerate(BRANCHES, start=3)
     ]
 
 
@@ -146,7 +145,8 @@ def _git(*arguments: str, given: bytes = b"") -> None:
     environment |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
     done = subprocess.run(["git", *arguments], input=given, capture_output=True, env=environment, check=False)
     if done.returncode:
-        raise DeployError(f"git {arguments[0]} exited {done.returncode}: {done.stderr.decode(errors='replace').strip()}")
+        said = done.stderr.decode(errors="replace").strip()
+        raise DeployError(f"git {arguments[0]} exited {done.returncode}: {said}")
 
 
 def _tag(name: str, mark: int) -> bytes:

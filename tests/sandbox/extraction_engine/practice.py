@@ -93,7 +93,6 @@ class Releases:
             "ANTHROPIC_API_KEY": "practice-key",
             "SERPER_API_KEY": "practice-key",
             "GOOGLE_PLACES_API_KEY": "practice-key",
-            "PYTHONDONTWRITEBYTECODE": "1",
         }
 
     def checkout(self, ref: str) -> Path:

@@ -1,24 +1,26 @@
-"""What is read in recorded items stays the same: snapshots/<source>.json holds items and the facts expected of them."""
+"""What is read in recorded items stays the same.
+
+snapshots/<source>/<n>.json is an item as it came (for a language model's source: what the model answered), and
+<n>.expected.yaml the facts read in it.
+"""
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
+import yaml
 
 from engine.extraction.extractors import DETERMINISTIC
 from engine.extraction.llm import understand
 from engine.extraction.tests.conftest import answer
 
-CASES = [
-    pytest.param(path.stem, case, id=f"{path.stem}-{number}")
-    for path in sorted((Path(__file__).parent / "snapshots").glob("*.json"))
-    for number, case in enumerate(json.loads(path.read_text(encoding="utf-8")))
-]
+ITEMS = sorted((Path(__file__).parent / "snapshots").glob("*/*.json"))
 
 
-@pytest.mark.parametrize(("source", "case"), CASES)
-def test_snapshot(source: str, case: dict[str, Any]) -> None:
-    read = DETERMINISTIC.get(source, lambda facts: understand(answer(**facts)))
-    extracted = read(case["item"])
-    assert (extracted.entity_type, extracted.attributes) == (case["entity_type"], case["attributes"])
+@pytest.mark.parametrize("path", [pytest.param(path, id=f"{path.parent.name}-{path.stem}") for path in ITEMS])
+def test_snapshot(path: Path) -> None:
+    item = json.loads(path.read_text(encoding="utf-8"))
+    expected = yaml.safe_load(path.with_suffix(".expected.yaml").read_text(encoding="utf-8"))
+    read = DETERMINISTIC.get(path.parent.name, lambda facts: understand(answer(**facts)))
+    extracted = read(item)
+    assert {"entity_type": extracted.entity_type, "attributes": extracted.attributes} == expected
