@@ -10,7 +10,7 @@ from pydantic import Field
 from deploy.probes.base import Probe
 from deploy.probes.bounds import Bounded, Regex
 from deploy.probes.reading import every, words
-from deploy.probes.sh import NEAREST, STATE, quote
+from deploy.probes.sh import STATE, quote, volume
 from deploy.question import Output, Shell
 from deploy.result import Verdict, judged, unknown
 from deploy.scope import Scope
@@ -29,16 +29,17 @@ class Exists(Probe):
     def ask(self, scope: Scope) -> Shell:
         return Shell(f"""{STATE}
 for path in {quote(scope, *self.paths)}; do
-  is=$(state "$path")
-  if [ "$is" = there ] && [ -d "$path" ] && [ ! -r "$path" ]; then is=unreadable
-  elif [ "$is" = there ] && [ -d "$path" ] && [ -z "$(ls -A -- "$path")" ]; then is=empty
-  elif [ "$is" = there ] && [ ! -d "$path" ] && [ ! -s "$path" ]; then is=empty; fi
+  is=$(state "$path") || exit 127
+  if [ "$is" = there ] && [ -d "$path" ]; then
+    if [ -r "$path" ]; then inside=$(ls -A -- "$path") || exit 3; else inside=? is='permission denied'; fi
+    [ -n "$inside" ] || is=empty
+  elif [ "$is" = there ] && [ ! -s "$path" ]; then is=empty; fi
   printf '%s\\t%s\\n' "$is" "$path"
 done""")
 
     def judge(self, output: Output) -> Verdict:
         good = {"there"} if self.non_empty else {"there", "empty"}
-        return every("there" + " and not empty" * self.non_empty, words(output), good, {"hidden", "unreadable"})
+        return every("there" + " and not empty" * self.non_empty, words(output), good, {"permission denied"})
 
 
 class Mode(Probe):
@@ -72,14 +73,14 @@ class Writable(Probe):
     def ask(self, scope: Scope) -> Shell:
         return Shell(f"""{STATE}
 for path in {quote(scope, *self.paths)}; do
-  is=$(state "$path")
+  is=$(state "$path") || exit 127
   if [ "$is" = there ] && [ -w "$path" ] && {{ [ ! -d "$path" ] || [ -x "$path" ]; }}; then is=writable
   elif [ "$is" = there ]; then is="not writable"; fi
   printf '%s\\t%s\\n' "$is" "$path"
 done""")
 
     def judge(self, output: Output) -> Verdict:
-        return every("writable", words(output), {"writable"}, {"hidden"})
+        return every("writable", words(output), {"writable"}, {"permission denied"})
 
 
 class Contains(Probe):
@@ -125,13 +126,13 @@ class Free(Bounded, Probe):
     path: str
 
     def ask(self, scope: Scope) -> Shell:
-        return Shell(f'{NEAREST}\ndf -P -k -- "$(nearest {quote(scope, self.path)})"')
+        return Shell(volume(scope, self.path))
 
     def judge(self, output: Output) -> Verdict:
-        volume = space(output)
-        if volume is None:
+        found = space(output)
+        if found is None:
             return unknown(self.text(" %"), "df did not answer as POSIX says", output.out)
-        used, free = volume
+        used, free = found
         return self.verdict(round(100 * free / (used + free), 1), " %", output.out)
 
 

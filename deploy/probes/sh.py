@@ -7,7 +7,7 @@ import shlex
 
 from deploy.scope import Scope
 
-# Tells `there`, `missing`, `dangling` (a link to nothing) and `hidden` (a parent folder may not be searched) apart:
+# Tells `there`, `missing`, `dangling` (a link to nothing) and `permission denied` (to search a parent folder) apart:
 # `test -e` alone calls all but the first "no".
 STATE = """
 state() {
@@ -15,19 +15,18 @@ state() {
   elif [ -L "$1" ]; then echo dangling
   else
     parent=$1
-    while [ ! -e "$parent" ] && [ "$parent" != / ]; do parent=$(dirname -- "$parent"); done
-    if [ -d "$parent" ] && [ ! -x "$parent" ]; then echo hidden; else echo missing; fi
+    while [ ! -e "$parent" ] && [ "$parent" != / ]; do parent=$(dirname -- "$parent") || exit 127; done
+    if [ -d "$parent" ] && [ ! -x "$parent" ]; then echo 'permission denied'; else echo missing; fi
   fi
 }
 """
 
-# The nearest folder that exists: a volume can be measured before the folder on it has been made.
-NEAREST = """
-nearest() {
-  place=$1
-  while [ ! -e "$place" ] && [ "$place" != / ]; do place=$(dirname -- "$place"); done
-  printf '%s\\n' "$place"
-}
+# The volume of a path is that of its nearest folder: it can be measured before the path itself has been made.
+VOLUME = """
+place={path}
+while [ ! -e "$place" ] && [ "$place" != / ]; do place=$(dirname -- "$place") || exit 127; done
+[ "$place" = {path} ] || [ -x "$place" ] || {{ echo "$place: Permission denied" >&2; exit 3; }}
+df -P -k -- "$place"
 """
 
 
@@ -43,3 +42,8 @@ def globs(scope: Scope, *texts: str) -> str:
 
 def _glob(part: str) -> str:
     return part if part in ("*", "?", "") else shlex.quote(part)
+
+
+def volume(scope: Scope, path: str) -> str:
+    """A script that tells the free space of the volume that a path is on, or will be on."""
+    return VOLUME.format(path=quote(scope, path))

@@ -13,7 +13,7 @@ from deploy.probes.base import Probe
 from deploy.probes.bounds import Bounded, number, shown
 from deploy.probes.files import space
 from deploy.probes.reading import every, table
-from deploy.probes.sh import NEAREST, quote
+from deploy.probes.sh import volume
 from deploy.question import Output, Rows, Shell, Sql
 from deploy.result import Verdict, failed, judged, passed, unknown
 from deploy.scope import Scope
@@ -250,15 +250,14 @@ class Room(Probe):
     path: str = "{root}"
 
     def ask(self, scope: Scope) -> tuple[Shell, Sql]:
-        volume = f'{NEAREST}\ndf -P -k -- "$(nearest {quote(scope, self.path)})"'
-        return Shell(volume), Sql(self.database, ("select pg_database_size(current_database())",))
+        return Shell(volume(scope, self.path)), Sql(self.database, ("select pg_database_size(current_database())",))
 
     def judge(self, output: Output, rows: Rows) -> Verdict:
-        size, volume = int(str(rows.sets[0][0][0])), space(output)
+        size, found = int(str(rows.sets[0][0][0])), space(output)
         expected = f"room for {self.copies:g} x {size / 1e6:.1f} MB"
-        if volume is None:
+        if found is None:
             return unknown(expected, "df did not answer as POSIX says", output.out)
-        return judged(volume[1] >= self.copies * size, expected, f"{volume[1] / 1e6:.1f} MB free", output.out)
+        return judged(found[1] >= self.copies * size, expected, f"{found[1] / 1e6:.1f} MB free", output.out)
 
 
 TABLES = """
