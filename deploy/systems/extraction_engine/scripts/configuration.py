@@ -123,7 +123,7 @@ def client() -> Iterator[Finding]:
     module = importlib.import_module("engine.generated_client")
     wanted, found = models("engine/schema.prisma"), {name: sorted(c) for name, c in module.MODELS.items()}
     yield bool(wanted) and wanted.keys() == found.keys(), f"models: {', '.join(sorted(found))}"
-    for name in sorted(wanted.keys() & found.keys()):
+    for name in sorted(set(wanted).intersection(found)):
         if wanted[name] != found[name]:
             yield False, f"{name}: {', '.join(sorted(set(wanted[name]) ^ set(found[name])))}"
     digest = hashlib.sha256(Path("engine/schema.prisma").read_bytes()).hexdigest()
