@@ -9,9 +9,9 @@ from typing import ClassVar
 from pydantic import Field
 
 from deploy.probes.base import Probe
-from deploy.probes.leaks import SECRETS, Patterns, allowing
+from deploy.probes.leaks import SECRETS, Patterns, filtering
 from deploy.probes.reading import every, words
-from deploy.probes.sh import quote
+from deploy.probes.sh import needs, quote
 from deploy.question import Output, Shell
 from deploy.result import Verdict, failed, judged, unknown
 from deploy.scope import Scope
@@ -67,7 +67,8 @@ class Ignored(Probe):
             f"""{_inside(scope, self.repository, self.commit)}
 copy=$(mktemp -d) || exit 3
 trap 'rm -rf "$copy"' EXIT
-git ls-tree -r --full-tree --name-only "$commit" | grep -E '(^|/)\\.gitignore$' | while IFS= read -r file; do
+git ls-tree -r --full-tree --name-only "$commit" | while IFS= read -r file; do
+  case $file in .gitignore | */.gitignore) ;; *) continue ;; esac
   mkdir -p "$copy/$(dirname -- "$file")" && git show "$commit:$file" >"$copy/$file" || exit 3
 done || exit 3
 for path in {quote(scope, *self.paths)}; do
@@ -101,12 +102,13 @@ class Secrets(Probe):
         return Shell(
             f"""{_inside(scope, self.repository, self.commit)}
 [ "$(git rev-parse --is-shallow-repository)" = false ] || {{ echo shallow; exit 0; }}
+{filtering(self.allow)}
 scan() {{
   commits=$({commits}) || exit 3
   for at in $(printf '%s\\n' "$commit" $commits | sort -u); do
     hits=$(git grep -InE -e "$2" "$at" --)
     case $? in 0) ;; 1) continue ;; *) exit 3 ;; esac
-    printf '%s\\n' "$hits" | {allowing(self.allow)} |
+    printf '%s\\n' "$hits" | allowed |
       sed -e 's/^\\([0-9a-f]*\\):\\([^:]*\\):\\([0-9]*\\):.*/\\1	\\2	\\3/;t' -e 's/.*/-	an oddly named file	0/' |
       while IFS= read -r hit; do printf '%s\\t%s\\n' "$1" "$hit"; done || exit 3
   done
@@ -128,6 +130,7 @@ printf 'files\\t%s\\n' "$(git ls-tree -r "$commit" | wc -l)"
 
 
 def _inside(scope: Scope, repository: str, commit: str) -> str:
-    return f"""cd {quote(scope, repository)} || exit 3
-commit=$(git rev-parse --verify --quiet {quote(scope, commit + "^{commit}")}) || exit 3
+    return f"""{needs("git", "sed", "sort", "wc", "mktemp", "mkdir", "dirname")}
+cd {quote(scope, repository)} || exit 3
+commit=$(git rev-parse --verify {quote(scope, commit)}'^{{commit}}') || exit 3
 folder=$(git rev-parse --absolute-git-dir) || exit 3"""

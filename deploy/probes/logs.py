@@ -15,9 +15,9 @@ from pydantic import Field
 
 from deploy.probes.base import Probe
 from deploy.probes.env import Name
-from deploy.probes.leaks import PERSONAL, SECRETS, Patterns, allowing
+from deploy.probes.leaks import PERSONAL, SECRETS, Patterns, filtering
 from deploy.probes.reading import every, words
-from deploy.probes.sh import globs, quote
+from deploy.probes.sh import globs, needs, quote
 from deploy.question import Output, Shell
 from deploy.result import Verdict, failed, judged, passed, unknown
 from deploy.scope import Scope
@@ -72,11 +72,13 @@ class Clean(Probe):
             for name in self.variables
         ]
         body = "\n".join(['printf \'lines\\t%s\\t%s\\n\' "$file" "$(wc -l <"$file")"', *scans, *values])
-        report = f"""scan() {{
+        report = f"""{needs("grep", "sed", "wc")}
+{filtering(self.allow)}
+scan() {{
   kind=$1; shift
   hits=$(grep -an "$@" -- "$file")
   case $? in 0) ;; 1) return 0 ;; *) exit 3 ;; esac
-  printf '%s\\n' "$hits" | {allowing(self.allow)} | sed 's/:.*//' |
+  printf '%s\\n' "$hits" | allowed | sed 's/:.*//' |
     while IFS= read -r line; do printf '%s\\t%s\\t%s\\n' "$kind" "$file" "$line"; done
 }}"""
         return Shell(f"{report}\n{_each_file(scope, self.paths, body)}", app=bool(self.variables), timeout=60)
@@ -107,7 +109,9 @@ class Levels(Probe):
         body = f"""tail -n 1 -- "$file" | sed 's/^/last	/'; echo
 hits=$(grep -aE -e {levels} -- "$file"); [ $? -le 1 ] || exit 3
 printf '%s\\n' "$hits" | sed 's/^/line	/'"""
-        return Shell(f"printf 'since\\t%s\\n' '{since}'\n{_each_file(scope, self.paths, body)}")
+        return Shell(
+            f"{needs('grep', 'sed', 'tail')}\nprintf 'since\\t%s\\n' '{since}'\n{_each_file(scope, self.paths, body)}"
+        )
 
     def judge(self, output: Output) -> Verdict:
         expected = ", ".join(f"at most {most} {level}" for level, most in self.at_most.items())

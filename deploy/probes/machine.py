@@ -11,7 +11,7 @@ from pydantic import Field
 from deploy.probes.base import Probe
 from deploy.probes.bounds import Regex
 from deploy.probes.reading import every, words
-from deploy.probes.sh import globs, quote
+from deploy.probes.sh import globs, needs, quote
 from deploy.question import Output, Shell
 from deploy.result import Verdict, failed, judged, passed, unknown
 from deploy.scope import Scope
@@ -83,7 +83,8 @@ class Schedule(Probe):
 
     def ask(self, scope: Scope) -> Shell:
         timers = "list-timers --all --no-legend --no-pager"
-        return Shell(f"""export LC_ALL=C
+        return Shell(f"""{needs("sed", "cat")}
+export LC_ALL=C
 ask() {{
   command -v "$2" >/dev/null || return 0
   kind=$1; shift

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from deploy.probes.base import Probe
 from deploy.probes.reading import words
-from deploy.probes.sh import quote
+from deploy.probes.sh import needs, quote
 from deploy.question import Output, Shell
 from deploy.result import Verdict, failed, passed, unknown
 from deploy.scope import Scope
@@ -21,7 +21,8 @@ class Intact(Probe):
 
     def ask(self, scope: Scope) -> Shell:
         return Shell(
-            f"""cd {quote(scope, self.release)} || exit 3
+            f"""{needs("wc")}
+cd {quote(scope, self.release)} || exit 3
 if command -v sha256sum >/dev/null; then sums=sha256sum; else sums='shasum -a 256'; fi
 [ -s .release.sha256 ] && [ -r .release.sha256 ] || exit 3
 $sums -c .release.sha256 2>/dev/null | while IFS= read -r line; do

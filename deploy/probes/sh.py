@@ -30,6 +30,14 @@ df -P -k -- "$place"
 """
 
 
+def needs(*tools: str) -> str:
+    """A line that ends the script where a tool is missing: in a pipeline, nobody would notice."""
+    words = " ".join(tools)
+    return (
+        f'for tool in {words}; do command -v "$tool" >/dev/null || {{ echo "$tool: not found" >&2; exit 127; }}; done'
+    )
+
+
 def quote(scope: Scope, *texts: str) -> str:
     """The texts with their names filled in, each as one word of sh."""
     return " ".join(shlex.quote(scope.fill(text)) for text in texts)

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from deploy.probes.base import Probe
 from deploy.probes.bounds import Bounded
-from deploy.probes.sh import quote
+from deploy.probes.sh import needs, quote
 from deploy.question import Output, Shell
 from deploy.result import Verdict, failed, passed, unknown
 from deploy.scope import Scope
@@ -33,7 +33,8 @@ class Suite(Probe):
         python, package = quote(scope, self.python), quote(scope, self.package)
         measure = f'set -- --cov={package} --cov-report="json:$folder/coverage"' if self.package else "set --"
         return Shell(
-            f"""folder=$(mktemp -d) || exit 3
+            f"""{needs("mktemp", "cat", "tail", "rm")}
+folder=$(mktemp -d) || exit 3
 trap 'rm -rf "$folder"' EXIT
 trap 'exit 3' INT TERM
 cd {quote(scope, self.cwd)} || exit 3
