@@ -15,6 +15,12 @@ from tests.sandbox.extraction_engine.practice import QUERIES, Engine, Releases
 pytestmark = pytest.mark.live
 
 FIELDS = ("latitude", "longitude", "street_address", "city", "postcode")
+SAME_CODE = {  # as the second release, whose tests are run elsewhere
+    "broken/migration-fails",
+    "broken/migration-fails-on-data",
+    "broken/secret-committed",
+    "concurrent-index",
+}
 LLM_RATE = """
     SELECT r.source, count(*), avg((e.id IS NOT NULL)::int)::float FROM "RawIngestion" r
     LEFT JOIN "ExtractedListing" e ON e.raw_ingestion_id = r.id
@@ -24,7 +30,7 @@ NULL_RATE = """
     JOIN "RawIngestion" r ON r.id = e.raw_ingestion_id WHERE r.metadata_json::jsonb->>'load_id' = 'load-2'"""
 
 
-@pytest.mark.parametrize("branch", BRANCHES)
+@pytest.mark.parametrize("branch", sorted(BRANCHES.keys() - SAME_CODE))
 def test_own_tests(branch: str, releases: Releases) -> None:
     """Green, but for the branch that promises otherwise."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "engine/extraction/tests"]

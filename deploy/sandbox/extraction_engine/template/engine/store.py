@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import psycopg
@@ -11,6 +11,8 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from engine.records import CRITICAL_FIELDS, LLM_SOURCES, Extracted, ExtractedRow, Raw, new_id
+
+Tables = Mapping[str, list[dict[str, Any]]]
 
 MERGE_LOCK = 20260122
 RAW_COLUMNS = "r.id, r.source, r.source_url, r.file_path, r.hash, r.metadata_json"
@@ -131,11 +133,15 @@ class Store:
         found = self.rows('SELECT * FROM "ExtractedListing" ORDER BY "createdAt", id')
         return [ExtractedRow(row["id"], row["source"], row["createdAt"], _extracted(row)) for row in found]
 
-    def synchronise(self, tables: Mapping[str, list[dict[str, Any]]]) -> int:
-        """Makes each table hold exactly the given rows, in the given columns; how many rows had to be written."""
+    def derive(self, compute: Callable[[list[ExtractedRow]], Tables]) -> tuple[Tables, int]:
+        """Makes each table that `compute` returns hold exactly those rows; also how many rows had to be written.
+
+        One at a time: whoever waits here computes from what is there afterwards.
+        """
         with self.connection.transaction():
             self.connection.execute("SELECT pg_advisory_xact_lock(%s)", (MERGE_LOCK,))
-            return sum(self._synchronise(table, wanted) for table, wanted in tables.items())
+            tables = compute(self.extracted())
+            return tables, sum(self._synchronise(table, wanted) for table, wanted in tables.items())
 
     def _synchronise(self, table: str, wanted: list[dict[str, Any]]) -> int:
         key = ["A", "B"] if table.startswith("_") else ["id"]

@@ -166,9 +166,9 @@ def _json(value: Any) -> str:
 
 def run(store: Store) -> str:
     """Brings the derived tables up to date, writing only what differs; a line for people."""
-    merged = merge(store.extracted())
-    written = store.synchronise(merged.tables())
-    return f"Merged into {len(merged.listings)} listings, {len(merged.conflicts)} conflicts; {written} rows written"
+    tables, written = store.derive(lambda rows: merge(rows).tables())
+    listings, conflicts = len(tables["Listing"]), len(tables["MergeConflict"])
+    return f"Merged into {listings} listings, {conflicts} conflicts; {written} rows written"
 
 
 def main() -> int:

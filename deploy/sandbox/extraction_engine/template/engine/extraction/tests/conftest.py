@@ -67,10 +67,11 @@ class MemoryStore:
             for n, (name, found) in enumerate(self.outcomes.items())
         ]
 
-    def synchronise(self, tables: dict[str, list[dict[str, Any]]]) -> int:
+    def derive(self, compute: Any) -> tuple[Any, int]:
+        tables = compute(self.extracted())
         written = sum(row not in self.tables.get(name, []) for name, rows in tables.items() for row in rows)
         self.tables = tables
-        return written
+        return tables, written
 
     def sources(self) -> list[dict[str, Any]]:
         names = sorted({raw.source for raw in self.raws.values()})
