@@ -54,6 +54,6 @@ def environment_names(folder: Path) -> list[str]:
         text = (folder / SYSTEM_FILE).read_text(encoding="utf-8-sig", errors="replace")
     except OSError:
         return []
-    below = re.search(r"^environments[ ]*:[ \t]*(?:#.*)?$(.*?)(?=^[^\s#]|\Z)", text, re.M | re.S)
+    below = re.search(r"^environments[ ]*:[ \t]*(?:#[^\n]*)?$(.*?)(?=^[^\s#]|\Z)", text, re.M | re.S)
     keys = [match for line in (below[1] if below else "").splitlines() if (match := KEY.match(line))]
     return [key[2] for key in keys if key[1] == keys[0][1]]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, model_validator
 
 from deploy import duration, yamlfile
 from deploy.errors import ConfigError, nearest, together
@@ -93,6 +93,12 @@ class Binding(BaseModel):
     action: str = ""
     note: str = ""
     sources: Words = ()
+
+    @model_validator(mode="after")
+    def _somebody_tells(self) -> Binding:
+        if self.probe is None and self.signoff is False:
+            raise ValueError("neither a probe nor a sign-off; name a `probe:`, or leave `signoff: false` out")
+        return self
 
 
 def bind(entry: Entry, name: str) -> Item:

@@ -22,10 +22,15 @@ def clean(text: str) -> str:
     return mask(HIDDEN.sub("", ANSI.sub("", broken).expandtabs(4)))
 
 
+def cut(text: str, limit: int = 20_000) -> str:
+    """The text, cleaned, with its lines, of at most `limit` characters."""
+    whole = clean(text)
+    return whole if len(whole) <= limit else whole[: limit - 1] + "…"
+
+
 def line(text: str, limit: int = 200) -> str:
     """The text, cleaned, as one line of at most `limit` characters."""
-    joined = " ".join(clean(text).split())
-    return joined if len(joined) <= limit else joined[: limit - 1] + "…"
+    return cut(" ".join(clean(text).split()), limit)
 
 
 def lines(text: str, most: int = 6, limit: int = 200) -> list[str]:

@@ -40,7 +40,8 @@ def _tick(lines: list[str], entry: Entry, results: list[Result]) -> None:
     indent = re.sub(r"\S", " ", box[: box.index("[")])
     last = lines[entry.end - 1]
     end = last[len(last.rstrip("\r\n")) :]
-    quotes = [f"{indent}> {_quote(result)}" for result in results]
+    start = f"{indent}> - " if len(results) > 1 else f"{indent}> "
+    quotes = [start + _quote(result) for result in results]
     if end:
         lines[entry.end : entry.end] = [quote + end for quote in quotes]
     else:  # the file ends without a line end, and so it shall
@@ -48,9 +49,10 @@ def _tick(lines: list[str], entry: Entry, results: list[Result]) -> None:
 
 
 def _quote(result: Result) -> str:
-    parts = [result.found, " ".join(plain.lines(result.evidence, most=3))]
-    if result.status not in HELD:
-        parts.insert(0, f"expected {result.expected}" if result.expected else "")
-    told = [plain.markdown(part, 300) for part in parts if part]
+    held = result.status in HELD
+    expected = f"expected {result.expected}" if result.expected and not held else ""
+    found = f"found {result.found}" if expected and result.found else result.found
+    evidence = " ".join(plain.lines(result.evidence, most=3))
+    told = [plain.markdown(part, 300) for part in (expected, found, evidence) if part]
     where = [plain.markdown(result.host)] if result.host else []
     return " · ".join([f"**{result.status}**", *told, *where, f"{result.asked_at:%Y-%m-%d %H:%M:%S} UTC"])

@@ -104,7 +104,8 @@ def parse(text: str, name: str, first_line: int = 1) -> Document:
         lines = _lines(node, first_line, name)  # before merge keys are flattened into what looks like repeated ones
         return Document(loader.construct_document(node), lines, name)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        at_end = error.problem_mark is None or error.problem_mark.line >= len(text.splitlines())
+        mark = (error.context_mark or error.problem_mark) if at_end else error.problem_mark  # where it was opened
         raise _refused(str(error.problem), name, first_line + (mark.line if mark else 0)) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date like 2026-02-30
         raise _refused(str(error).splitlines()[0], name, first_line) from None

@@ -33,9 +33,10 @@ def show_phase(console: Console, name: str, results: Sequence[Result], took: flo
         if result.status in OPEN:
             _show_open(console, result)
         elif result.status is Status.WAIVED:
-            waived = plain.lines(result.evidence, most=1)
-            text = f"{plain.line(result.title)}: waived by {''.join(waived)}"
-            _show(console, 2, Text.assemble(_icon(console, Status.WAIVED), " ", text))
+            by = "".join(plain.lines(result.evidence)[:1])
+            _show(
+                console, 2, Text.assemble(_icon(console, Status.WAIVED), f" {plain.line(result.title)}: waived by {by}")
+            )
 
 
 def _heading(console: Console, name: str, results: Sequence[Result], took: float) -> Text:
@@ -105,7 +106,8 @@ class Live:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        if self._console.is_terminal:
+            self._progress.stop()
 
     def say(self, text: str) -> None:
         """Tell what is being done now; it begins a new count."""

@@ -54,7 +54,10 @@ def report(incident: Incident) -> str:
 
 
 def _timeline(records: Sequence[Mapping[str, Any]]) -> str:
-    rows = [{"#": each.get("seq"), "At": each.get("at"), "What": each.get("kind"), "": _rest(each)} for each in records]
+    rows = [
+        {"#": each.get("seq"), "At": each.get("at"), "What": each.get("kind"), "Details": _rest(each)}
+        for each in records
+    ]
     return table(rows) if rows else "The journal has no records."
 
 

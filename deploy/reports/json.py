@@ -10,15 +10,17 @@ from typing import Any
 from deploy import plain
 from deploy.result import Result, Status, closing
 
-LIMIT = 20_000  # characters of evidence
 
+def report(results: Sequence[Result], about: Mapping[str, Any] | None = None, *, signoffs_hold: bool = True) -> str:
+    """{gate: open or closed, counts: {status: n}, results: […]}, with `about` (system, environment, …) before them.
 
-def report(results: Sequence[Result], about: Mapping[str, Any] | None = None) -> str:
-    """{gate: open or closed, counts: {status: n}, results: […]}, with `about` (system, environment, …) before them."""
+    The gate is closed as well when there is no result at all; `signoffs_hold` tells whether pending items close it.
+    """
     counts = Counter(result.status for result in results)
+    held = [each for each in closing(results) if signoffs_hold or each.status is not Status.PENDING]
     whole = {
         **(about or {}),
-        "gate": "closed" if closing(results) or not results else "open",
+        "gate": "closed" if held or not results else "open",
         "counts": {status.value: counts[status] for status in Status},
         "results": [_row(result) for result in results],
     }
@@ -34,7 +36,7 @@ def _row(result: Result) -> dict[str, Any]:
         "status": result.status.value,
         "expected": plain.line(result.expected, 1000),
         "found": plain.line(result.found, 1000),
-        "evidence": plain.clean(result.evidence)[:LIMIT],
+        "evidence": plain.cut(result.evidence),
         "action": plain.line(result.action, 1000),
         "host": plain.line(result.host),
         "due": result.due,

@@ -14,7 +14,6 @@ from deploy import plain
 from deploy.result import Result, Status
 
 TAGS = {Status.FAIL: "failure", Status.UNKNOWN: "error", Status.PENDING: "error", Status.SKIPPED: "skipped"}
-LIMIT = 20_000  # characters of evidence
 
 
 def report(results: Sequence[Result], name: str) -> str:
@@ -64,4 +63,4 @@ def _case(suite: ElementTree.Element, result: Result) -> None:
 def _told(result: Result) -> str:
     parts = {"expected": result.expected, "found": result.found, "do": result.action}
     rows = [f"{label}: {plain.line(text, 1000)}" for label, text in parts.items() if text]
-    return "\n".join([*rows, plain.clean(result.evidence)[:LIMIT]]).strip()
+    return "\n".join([*rows, plain.cut(result.evidence)]).strip()

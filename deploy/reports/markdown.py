@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from deploy import plain
-from deploy.result import OPEN, Result, Status
+from deploy.result import OPEN, Result, Status, closing
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class DeploymentRecord:
 
     `signoffs` are mappings with item, by, at, note; `backups` and `migrations` are rows of a table, their keys the
     columns (for a backup: database, file, size, receipt, …); `notes` are what people must know (databases that were
-    kept, waivers that do not count).
+    kept, waivers that do not count). `signoffs_hold` tells whether pending items close the gate here.
     """
 
     deployment: str
@@ -46,6 +46,7 @@ class DeploymentRecord:
     backups: Sequence[Mapping[str, Any]] = ()
     migrations: Sequence[Mapping[str, Any]] = ()
     notes: Sequence[str] = ()
+    signoffs_hold: bool = True
 
 
 def report(record: DeploymentRecord) -> str:
@@ -54,7 +55,7 @@ def report(record: DeploymentRecord) -> str:
     waived = [result for result in results if result.status is Status.WAIVED]
     parts = [
         f"# {plain.markdown(record.outcome, 500)}",
-        _verdict(results),
+        _verdict(results, record.signoffs_hold),
         "## Deployment record\n\n" + table([{"Record": key, "Value": value} for key, value in _facts(record).items()]),
         _listed("Notes", [plain.markdown(note, 1000) for note in record.notes]),
         _listed("What does not hold", [_told(result) for result in results if result.status in OPEN]),
@@ -63,14 +64,14 @@ def report(record: DeploymentRecord) -> str:
         _tabled("Sign-offs", record.signoffs),
         _tabled("Backups", record.backups),
         _tabled("Migrations", record.migrations),
-        "## Checklist\n\n" + _deeper(record.checklist) if record.checklist else "",
+        _deeper(record.checklist),
     ]
     return "\n\n".join(part.strip() for part in parts if part) + "\n"
 
 
-def _verdict(results: Sequence[Result]) -> str:
+def _verdict(results: Sequence[Result], signoffs_hold: bool) -> str:
     counts = Counter(result.status for result in results)
-    held = [result for result in results if result.holds_gate]
+    held = [each for each in closing(results) if signoffs_hold or each.status is not Status.PENDING]
     told = ", ".join(f"{counts[status]} {status}" for status in Status if counts[status]) or "nothing was checked"
     return f"Checks: {told}." + (f" **{len(held)} of them close the gate.**" if held else "")
 
@@ -127,8 +128,9 @@ def _cell(value: Any) -> str:
 
 def _deeper(checklist: str) -> str:
     """The checklist as a chapter: its headings one level down, what looks like one inside a block left alone."""
-    lines, fence = [], ""
-    for line in checklist.removeprefix("\N{BYTE ORDER MARK}").splitlines():
+    text = checklist.removeprefix("\N{BYTE ORDER MARK}").lstrip()
+    lines, fence = [] if text.startswith("# ") or not text else ["## Checklist", ""], ""
+    for line in text.splitlines():
         marker = line.strip()[:3]
         if marker in {"```", "~~~"} and fence in {"", marker}:
             fence = "" if fence else marker

@@ -1,0 +1,43 @@
+from dataclasses import replace
+
+from markdown_it import MarkdownIt
+
+from deploy.reports.incident import Incident, report
+from tests.reports.recorded import HOSTILE, HOSTILE_RESULT, NOW, RESULTS, golden, is_harmless
+
+INCIDENT = Incident(
+    deployment="20261123T013000Z-1a2b",
+    system="practice",
+    environment="local",
+    version="0123456789ab",
+    what="The gate of validate.post was closed: success-rate",
+    at=NOW,
+    records=[
+        {"seq": 1, "at": "2026-11-23T01:30:00Z", "kind": "opened", "by": "ada", "hash": "f00"},
+        {"seq": 2, "at": "2026-11-23T01:30:05Z", "kind": "step.intent", "step": "migrate", "hash": "ba2"},
+    ],
+    results=RESULTS,
+    steps=["undid migrate", "undid switch"],
+    commands=["psql \"$APP_URL\" <<'SQL'\nselect 1\nSQL", "invoke rollback --env local"],
+)
+
+
+def test_an_incident_with_all_there_is() -> None:
+    golden("incident.md", report(INCIDENT))
+
+
+def test_the_least_that_there_can_be() -> None:
+    told = report(replace(INCIDENT, records=(), results=(), steps=(), commands=()))
+    assert "The journal has no records." in told
+    assert "No check was open." in told
+    assert "To run by a person" not in told
+
+
+def test_hostile_texts_stay_text() -> None:
+    told = report(
+        replace(INCIDENT, what=HOSTILE, records=[{"seq": 1, "kind": HOSTILE, "x": HOSTILE}], results=[HOSTILE_RESULT])
+    )
+    is_harmless(told)
+    page = MarkdownIt("commonmark", {"html": True}).enable("table").render(told)
+    assert "<script>" not in page
+    assert page.count("<h1>") == 1
