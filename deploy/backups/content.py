@@ -31,12 +31,12 @@ Connection = psycopg.Connection[Any]
 
 # Fixed for the transaction only, and only where the server knows them: the last one is new in PostgreSQL 17.
 SETTINGS: LiteralString = """
-SELECT count(set_config(name, value, true))
+SELECT count(set_config(known.name, value, true))
 FROM (VALUES ('search_path', ''), ('timezone', 'UTC'), ('datestyle', 'ISO, YMD'), ('intervalstyle', 'postgres'),
              ('extra_float_digits', '1'), ('bytea_output', 'hex'), ('lc_monetary', 'C'), ('row_security', 'off'),
              ('jit', 'off'), ('lock_timeout', '60s'), ('statement_timeout', '0'),
              ('idle_in_transaction_session_timeout', '0'), ('transaction_timeout', '0')) AS fixed (name, value)
-JOIN pg_catalog.pg_settings USING (name)"""
+JOIN pg_catalog.pg_settings known ON lower(known.name) = fixed.name"""
 
 # One statement for each table, the largest first, so that the last worker to finish does not hold a big one. The
 # row's alias is none that a column could have, for `t::text` means the column where there is one called `t`.
@@ -180,13 +180,16 @@ def _in_order(content: Content) -> Content:
 
 
 def counts(connection: Connection) -> dict[str, int]:
-    """Rows of every table at one moment."""
+    """Rows of every table at one moment, without their checksums: what `checksums` says, for less."""
     with frozen(connection):
-        names = [name for name, _ in connection.execute(STATEMENTS)]
-        return {
-            name: int(connection.execute(f"SELECT count(*) FROM ONLY {name}".encode()).fetchall()[0][0])
-            for name in names
-        }
+        sources = {name: f"ONLY {name}" for name, _ in connection.execute(STATEMENTS)}
+        sources[LARGE_OBJECTS] = "pg_catalog.pg_largeobject_metadata"
+        found = {name: _count(connection, source) for name, source in sources.items()}
+    return {name: rows for name, rows in found.items() if rows or name != LARGE_OBJECTS}
+
+
+def _count(connection: Connection, source: str) -> int:
+    return int(connection.execute(f"SELECT count(*) FROM {source}".encode()).fetchall()[0][0])
 
 
 def sequences(connection: Connection) -> dict[str, int | None]:
