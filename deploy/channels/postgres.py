@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from deploy.errors import CommandFailed
 from deploy.question import Rows, Sql, Unanswered
 from deploy.secret import Secret, mask
 
+logging.getLogger("psycopg").addHandler(logging.NullHandler())  # what it warns of reaches people as an error
 CONNECT_TIMEOUT = 5
 READS = re.compile(
     r"(?:\s|\(|--[^\n]*\n|/\*.*?\*/)*(?:select|with|values|table|show|explain)\b", re.IGNORECASE | re.DOTALL
@@ -127,11 +129,12 @@ def _ask(
 ) -> tuple[list[Rows | Unanswered | None], psycopg.Error | None]:
     """Send all of the questions at once: an answer for each that came through, and what stopped the others.
 
-    All are one implicit transaction, which is read-only and never committed to anything. Seconds are of the trip.
+    They are one transaction, read-only and rolled back, for a few functions write in spite of the first. The seconds
+    are those of the whole trip.
     """
     started, sent, failure = time.monotonic(), [], None
     try:
-        with connection.pipeline():
+        with connection.pipeline(), connection.transaction(force_rollback=True):
             for question in questions:
                 sent.append(_send(connection, question))
     except psycopg.Error as error:
