@@ -39,7 +39,7 @@ class Limits(BaseModel):
 
     def bounded(self) -> bool:
         """Whether any bound was given at all."""
-        return any(getattr(self, name) is not None for name in Bounds.model_fields if hasattr(self, name))
+        return any(getattr(self, name) is not None for name in Limits.model_fields)
 
     def holds(self, value: object) -> bool:
         """Whether the value keeps to every bound. Raises ValueError when it cannot be judged (NULL, NaN, no number)."""
@@ -92,6 +92,9 @@ class Bounds(Limits):
     """Limits, and a regular expression that the value's text must match somewhere."""
 
     matches: Regex | None = None
+
+    def bounded(self) -> bool:
+        return super().bounded() or self.matches is not None
 
     def _checks(self, value: object) -> Iterator[bool]:
         yield from super()._checks(value)

@@ -8,7 +8,7 @@ import shlex
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from fnmatch import fnmatch
+from pathlib import PurePosixPath
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -146,7 +146,7 @@ class Rotated(Probe):
             return unknown("a rotation policy", "no configuration of logrotate is here")
         patterns = [word.strip("\"'") for block in re.findall(r"([^{}]*)\{", policy) for word in block.split()]
         paths = [path for kind, path in kinds if kind == "path"]
-        named = {path for path in paths if any(fnmatch(path, pattern) for pattern in patterns)}
+        named = {path for path in paths if any(PurePosixPath(path).match(pattern) for pattern in patterns)}
         return every("a rotation policy", [("rotated" if p in named else "not rotated", p) for p in paths], {"rotated"})
 
 

@@ -127,6 +127,7 @@ def keep(situation: Situation, answers: Sequence[Answer | Unanswered], verdict: 
     situation.file.parent.mkdir(parents=True, exist_ok=True)
     plain = json.dumps(text, indent=2, default=_plain, ensure_ascii=False).replace(root, ROOT)
     plain = plain.replace(sys.executable, "/srv/python").replace(sys.prefix, "/srv/venv")
+    plain = plain.replace(sys.base_prefix, "/usr")
     situation.file.write_text(plain + "\n", encoding="utf-8")
 
 

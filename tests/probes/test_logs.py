@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deploy.probes.logs import Clean, Levels
+from deploy.question import Output, Shell
+
+from .asking import FAIL, PASS, UNKNOWN, Situation, ask_shell, asked, check
+
+KEY = "sk-ant-" + "a1B2" * 8
+VALUE = "value-of-the-variable"
+GOOD, PLAIN, LEAKY, CLOSED = "{root}/good*.log", "{root}/plain.log", "{root}/leaky.log", "{root}/closed.log"
+FIELDS = {"fields": ["timestamp", "level", "message"]}
+ERRORS = {"at_most": {"ERROR": 0, "WARNING": 1}}
+ROTATED = {"paths": ["{root}/good-1.log"], "policies": ["{root}/rotate.d/*"]}
+
+SITUATIONS = [
+    Situation("logs.json", "holds", PASS, {"paths": [GOOD], **FIELDS}),
+    Situation("logs.json", "holds-share", PASS, {"paths": [LEAKY, GOOD], **FIELDS, "share_at_least": 0.5}),
+    Situation("logs.json", "fails", FAIL, {"paths": [PLAIN], **FIELDS}),
+    Situation("logs.json", "unknown-no-lines", UNKNOWN, {"paths": ["{root}/none*.log", "{root}/empty.log"]}),
+    Situation("logs.json", "missing", UNKNOWN, {"paths": [GOOD]}, without=("tail",)),
+    Situation("logs.json", "denied", UNKNOWN, {"paths": [GOOD, CLOSED]}, as_nobody=True),
+    Situation("logs.clean", "holds", PASS, {"paths": [GOOD, PLAIN]}),
+    Situation("logs.clean", "holds-allowed", PASS, {"paths": [LEAKY], "allow": ["sk-ant-", "@example[.]org"]}),
+    Situation("logs.clean", "holds-variable", PASS, {"paths": [GOOD], "variables": ["A_KEY"]}, env={"A_KEY": VALUE}),
+    Situation("logs.clean", "fails", FAIL, {"paths": [GOOD, LEAKY]}),
+    Situation("logs.clean", "fails-variable", FAIL, {"paths": [PLAIN], "variables": ["A_KEY"]}, env={"A_KEY": VALUE}),
+    Situation("logs.clean", "unknown-variable", UNKNOWN, {"paths": [PLAIN], "variables": ["A_KEY"]}),
+    Situation("logs.clean", "unknown-no-lines", UNKNOWN, {"paths": ["{root}/none*.log"]}),
+    Situation("logs.clean", "unknown-pattern", UNKNOWN, {"paths": [PLAIN], "patterns": {"odd": "a(b"}}),
+    Situation("logs.clean", "missing", UNKNOWN, {"paths": [PLAIN]}, without=("grep",)),
+    Situation("logs.clean", "missing-sed", UNKNOWN, {"paths": [LEAKY]}, without=("sed",)),
+    Situation("logs.clean", "denied", UNKNOWN, {"paths": [CLOSED]}, as_nobody=True),
+    Situation("logs.levels", "holds", PASS, {"paths": [GOOD], **ERRORS}),
+    Situation("logs.levels", "holds-since", PASS, {"paths": [LEAKY, GOOD], **ERRORS}, since="2026-11-23T01:00+00:00"),
+    Situation("logs.levels", "fails", FAIL, {"paths": [LEAKY], **ERRORS}),
+    Situation("logs.levels", "fails-plain", FAIL, {"paths": [PLAIN], "at_most": {"WARNING": 0}}),
+    Situation(
+        "logs.levels", "unknown-silent-since", UNKNOWN, {"paths": [GOOD], **ERRORS}, since="2026-11-24T00:00+00:00"
+    ),
+    Situation("logs.levels", "unknown-no-lines", UNKNOWN, {"paths": ["{root}/empty.log"], **ERRORS}),
+    Situation("logs.levels", "missing", UNKNOWN, {"paths": [GOOD], **ERRORS}, without=("grep",)),
+    Situation("logs.levels", "denied", UNKNOWN, {"paths": [CLOSED], **ERRORS}, as_nobody=True),
+    Situation("logs.rotated", "holds", PASS, ROTATED),
+    Situation("logs.rotated", "fails", FAIL, {**ROTATED, "paths": ["{root}/other/x.log"]}),
+    Situation("logs.rotated", "missing", UNKNOWN, {**ROTATED, "policies": ["{root}/none.d/*"]}),
+    Situation("logs.rotated", "missing-sed", UNKNOWN, ROTATED, without=("sed",)),
+    Situation("logs.rotated", "denied", UNKNOWN, {**ROTATED, "policies": [CLOSED]}, as_nobody=True),
+]
+
+
+def line(hour: int, level: str, message: str) -> str:
+    return f'{{"timestamp": "2026-11-23T{hour:02}:00:00Z", "level": "{level}", "message": "{message}"}}\n'
+
+
+@pytest.fixture(scope="module")
+def logs(place: Path) -> Path:
+    files = {
+        "good-1.log": line(1, "INFO", "no ERROR here") + line(2, "WARNING", "slow: 12 s"),
+        "good 2.log": line(3, "INFO", "done"),
+        "plain.log": f"2026-11-23 00:30:00,123 WARNING began with {VALUE}\n2026-11-23 02:00:00 INFO on\n",
+        "leaky.log": line(0, "ERROR", f"key {KEY}") + line(0, "ERROR", "of someone@example.org") + "a report\n",
+        "closed.log": line(1, "INFO", "hidden"),
+        "empty.log": "",
+        "rotate.d/engine": f'# {place}/other/*.log {{\n"{place}/*.log" {{\n  weekly\n}}\n',
+    }
+    for name, text in files.items():
+        (place / name).parent.mkdir(exist_ok=True)
+        (place / name).write_text(text)
+    (place / "closed.log").chmod(0o600 if place.owner() == "root" else 0)
+    return place
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("situation", SITUATIONS, ids=str)
+def test_live(situation: Situation, logs: Path) -> None:
+    (question,) = asked(situation.made(), situation.scope(str(logs)))
+    assert isinstance(question, Shell)
+    found = ask_shell(situation, question, logs)
+    verdict = check(situation, [found], logs)
+    if situation.probe == "logs.clean":
+        assert not any(one in f"{found}{verdict}" for one in (KEY, VALUE, "someone@"))
+
+
+def test_lines_without_a_time_count_and_messages_are_told_apart_from_levels() -> None:
+    probe = Levels(paths=("f",), at_most={"ERROR": 0})
+    head = "since\t2026-11-23T01:00:00+00:00\nlast\tsomething\n"
+    assert probe.judge(Output(0, f"{head}line\tERROR: no time\n")).status is FAIL
+    assert probe.judge(Output(0, f'{head}line\t{{"level": "INFO", "message": "ERROR"}}\n')).status is PASS
+
+
+def test_the_evidence_counts_alike_messages_together() -> None:
+    text = "since\t\nlast\tx\n" + "".join(f'line\t{{"level": "ERROR", "message": "took {n} s"}}\n' for n in range(3))
+    assert Levels(paths=("f",), at_most={"ERROR": 0}).judge(Output(0, text)).evidence == "3 x ERROR: took # s"
+
+
+def test_hits_name_file_line_and_pattern() -> None:
+    verdict = Clean(paths=("f",)).judge(Output(0, "lines\tf\t9\naws key\tf\t3\n"))
+    assert (verdict.status, verdict.evidence) == (FAIL, "f:3: aws key")
