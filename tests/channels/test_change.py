@@ -10,6 +10,7 @@ import sys
 import textwrap
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,12 +22,12 @@ from deploy.errors import CommandFailed, ConfigError
 from deploy.secret import Secret
 
 
-def run(*argv: str, **options: object) -> Completed:
-    return execute(Run(argv, **options), Local())  # type: ignore[arg-type]
+def run(*argv: str, **options: Any) -> Completed:
+    return execute(Run(argv, **options), Local())
 
 
-def script(text: str, **options: object) -> Completed:
-    return execute(Script(text, **options), Local())  # type: ignore[arg-type]
+def script(text: str, **options: Any) -> Completed:
+    return execute(Script(text, **options), Local())
 
 
 def gone(pid: int) -> bool:
