@@ -76,4 +76,4 @@ if [ -e "$newest/receipt.json" ]; then cat -- "$newest/receipt.json" || exit 3; 
 
 def _text(age: timedelta) -> str:
     minutes = max(0, int(age.total_seconds() // 60))
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"
+    return f"{minutes // 60} h {minutes % 60} min"
