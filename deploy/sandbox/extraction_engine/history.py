@@ -57,7 +57,7 @@ class Commit:
 
     def stream(self) -> bytes:
         """The commit in the format of `git fast-import`; every file is given anew."""
-        when = b"%s %d +0000" % (AUTHOR, FIRST_COMMIT + 3600 * self.mark)
+        when = b"%s %d +0000" % (AUTHOR, FIRST_COMMIT + 3600 * (self.mark - 1))
         lines = [b"commit refs/heads/%s" % self.branch.encode(), b"mark :%d" % self.mark]
         lines += [b"author " + when, b"committer " + when, _data(self.message.encode())]
         lines += [b"from :%d" % self.parent, b"deleteall"] if self.parent else []

@@ -134,15 +134,21 @@ def make_server(port: int = 0) -> ThreadingHTTPServer:
     return server
 
 
+def announce(folder: Path, port: int) -> None:
+    """Writes servers.json in one go, for whoever waits for it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = folder / "servers.json.new"
+    unfinished.write_text(json.dumps({"port": port, "pid": os.getpid()}), encoding="utf-8")
+    unfinished.replace(folder / "servers.json")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="practice sources and a stand-in for Anthropic's API")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--state", type=Path, required=True)
     options = parser.parse_args(arguments)
     with make_server(options.port) as server:
-        options.state.mkdir(parents=True, exist_ok=True)
-        state = {"port": server.server_port, "pid": os.getpid()}
-        (options.state / "servers.json").write_text(json.dumps(state), encoding="utf-8")
+        announce(options.state, server.server_port)
         with contextlib.suppress(KeyboardInterrupt):
             server.serve_forever()
     return 0

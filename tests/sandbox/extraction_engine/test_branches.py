@@ -92,8 +92,9 @@ def test_more_nulls(releases: Releases, databases: Any) -> None:
 def test_a_load_that_crashes(releases: Releases, databases: Any) -> None:
     engine = releases.engine("broken/load-crashes", databases())
     engine.ingest("load-2")
-    done = engine.run("engine.extraction.run_all", "--limit", "200")
-    assert (done.returncode, "ZeroDivisionError" in done.stderr) == (1, True)
+    for _ in ("the load", "the load once more"):
+        done = engine.run("engine.extraction.run_all", "--limit", "200")
+        assert (done.returncode, "ZeroDivisionError" in done.stderr) == (1, True)
     assert 60 < engine.value('SELECT count(*) FROM "ExtractedListing"') < 120
 
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,6 +22,23 @@ from deploy.sandbox.extraction_engine.shared import ENABLED, sources_yaml
 def client(server_port: int) -> Any:
     with httpx.Client(base_url=f"http://127.0.0.1:{server_port}", trust_env=False) as client:
         yield client
+
+
+def test_as_a_process_it_tells_its_port_and_nothing_else(tmp_path: Path) -> None:
+    module, state = "deploy.sandbox.extraction_engine.servers", tmp_path / "state" / "servers.json"
+    command = [sys.executable, "-m", module, "--port", "0", "--state", str(state.parent)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        try:
+            while not state.exists() and process.poll() is None:
+                time.sleep(0.02)
+            found = json.loads(state.read_text())
+            assert found["pid"] == process.pid
+            address = f"http://127.0.0.1:{found['port']}/sources/serper?q=padel"
+            assert httpx.get(address, headers={"x-api-key": "a-key"}, trust_env=False).status_code == 200
+        finally:
+            process.terminate()
+        said, _ = process.communicate(timeout=10)
+    assert said == b""
 
 
 def body(record: Any, **changed: Any) -> dict[str, Any]:
