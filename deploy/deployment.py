@@ -107,6 +107,5 @@ class Deployment:
             "commit": self.commit,
             "deployment": self.id,
         }
-        return Scope(
-            names=names, since=self.data_since or self.started, params={"load_id": self.data_load or self.load_id}
-        )
+        params = {**self.environment.parameters, "load_id": self.data_load or self.load_id}
+        return Scope(names=names, since=self.data_since or self.started, params=params)

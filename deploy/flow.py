@@ -17,7 +17,7 @@ from deploy.gate import IN_FLOW, Gate
 from deploy.journal import Journal
 from deploy.lock import Lock
 from deploy.result import Result
-from deploy.rollback import Rollback
+from deploy.rollback import Rollback, touched
 from deploy.scope import Scope
 from deploy.secret import mask
 from deploy.site import Site
@@ -107,24 +107,21 @@ class Flow:
             for name in phase.steps:
                 self.journal.append("settled", step=name, facts=step_of(name, self.deployment).settle())
 
-    @property
-    def touched(self) -> bool:
-        return any(record["touches"] for record in self.journal.all("step.intended"))
-
     def _stopped(self, error: BaseException, auto_rollback: bool) -> None:
         reason = describe(error)
         self.journal.append("failed", reason=reason, error=type(error).__name__)
-        if self.touched and not auto_rollback:
+        if touched(self.journal) and not auto_rollback:
             environment = self.deployment.environment.name
             raise PersonNeeded(
                 f"{reason}\nNothing was rolled back, as asked. Go on, or back:",
                 [f"invoke deploy.resume --env={environment}", f"invoke rollback --env={environment}"],
             ) from error
-        self.view.say(f"[failed] {reason}")
-        Rollback(self.deployment, self.journal, self.gate, self.view, automatic=True).run(reason)
-        if self.touched:
+        way_back = Rollback(self.deployment, self.journal, self.gate, self.view, automatic=True)
+        if touched(self.journal):
+            self.view.say(f"{reason} Going back.")
+            way_back.run(reason)
             raise DeploymentFailed(f"{reason}\nRolled back: production is as it was before.") from error
-        self.journal.append("closed", outcome="stopped")
+        way_back.tidy()
         if isinstance(error, DeployError):
             raise error
         raise DeploymentFailed(f"{reason}\nProduction was not touched.") from error

@@ -47,7 +47,7 @@ class Gate:
     def judge(
         self, phase: str, site: Site, scope: Scope, window: str | None = None, items: Iterable[Item] | None = None
     ) -> list[Result]:
-        """Ask the phase's items; waivers and sign-offs count, and who is at the terminal is asked for what is pending."""
+        """Ask the phase's items; waivers and sign-offs count; who is at the terminal is asked for what is pending."""
         chosen = list(items) if items is not None else self.items(phase, window)
         results = ask.ask(chosen, site, scope)
         results = self._counted(results)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from getpass import getuser
+from typing import Any
 
 from deploy import hours
 from deploy.deployment import Deployment
@@ -18,7 +19,7 @@ from deploy.journal import Journal
 from deploy.lock import Lock
 from deploy.record import write_record
 from deploy.result import Result
-from deploy.rollback import Rollback
+from deploy.rollback import Rollback, touched
 from deploy.session import Session, closed, new_id
 from deploy.system import Phase
 
@@ -59,7 +60,7 @@ def run(session: Session, ref: str | None, phases: Sequence[Phase], options: Opt
 
 def opening(
     session: Session, deployment: Deployment, options: Options, phases: Sequence[Phase], lock: Lock
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """What the journal's first record says."""
     holder = lock.mine
     assert holder, "the lock is held"
@@ -144,8 +145,13 @@ def resume(session: Session, options: Options, view: View) -> Journal:
 def finish_rollback(deployment: Deployment, journal: Journal, gate: Gate, view: View) -> None:
     started = journal.last("rollback.started")
     automatic = bool(started["automatic"]) if started else True
-    choice = {"down": "auto"}.get(started["way"], started["way"]) if started else "auto"
-    Rollback(deployment, journal, gate, view, choice=choice, automatic=automatic).run("Resumed.")
+    way = str(started["way"]) if started else "auto"
+    choice = "auto" if way == "down" else way
+    way_back = Rollback(deployment, journal, gate, view, choice=choice, automatic=automatic)
+    if not touched(journal):
+        way_back.tidy()
+        raise DeploymentFailed(f"Deployment {deployment.id} is stopped; production was not touched.")
+    way_back.run("Resumed.")
     raise DeploymentFailed(f"Deployment {deployment.id} is rolled back.")
 
 
@@ -160,7 +166,11 @@ def roll_back(session: Session, to: str | None, choice: str, options: Options, v
             deployment = session.of(journal)
             journal.append("resumed", by=options.operator, token=lock.token)
             with recorded(session, deployment, journal, gate, view):
-                Rollback(deployment, journal, gate, view, choice=choice).run(f"Asked for by {options.operator}.")
+                way_back = Rollback(deployment, journal, gate, view, choice=choice)
+                if touched(journal):
+                    way_back.run(f"Asked for by {options.operator}.")
+                else:
+                    way_back.tidy()
         done.append(journal)
     return done
 
@@ -181,7 +191,7 @@ def chosen(session: Session, to: str | None) -> list[Journal]:
 
 def taken(journal: Journal) -> bool:
     """Whether a deployment changed something that was not taken back: one that is open counts."""
-    if not any(record.get("touches") for record in journal.all("step.intended")):
+    if not touched(journal):
         return not closed(journal)
     last = journal.last("closed")
     return not closed(journal) or (last is not None and last["outcome"] == "succeeded")
@@ -208,7 +218,7 @@ def check(
 ) -> tuple[list[Result], bool, float]:
     """Ask one phase's items of what is deployed; the results, whether the gate is open, and the seconds it took."""
     gate = session.gate(options.signoffs, options.prompt)
-    deployment = session.before() if phase == "prereqs" else session.present()
+    deployment = session.deployment(new_id()) if phase == "prereqs" else session.present()
     if since:
         deployment.data_since = since
     began = time.monotonic()

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from deploy import operate
 from deploy.command import Command
-from deploy.flow import step_of
+from deploy.flow import View, step_of
 from deploy.gate import IN_FLOW
 from deploy.rollback import Rollback
 from deploy.secret import mask
@@ -48,12 +48,12 @@ def render(command: Command) -> str:
     return (f"# {command.note}\n" if command.note else "") + command.shell()
 
 
-def way_back(session: Session, to: str | None, choice: str) -> str:
+def way_back(session: Session, to: str | None, choice: str, view: View) -> str:
     """What `rollback` would undo, in order, and what becomes of the data."""
     lines = []
     for journal in operate.chosen(session, to):
         deployment = session.of(journal)
-        rollback = Rollback(deployment, journal, session.gate(), None, choice=choice)
+        rollback = Rollback(deployment, journal, session.gate(), view, choice=choice)
         way = rollback.way()
         deployment.database_choice = way
         target = deployment.previous or "no release"

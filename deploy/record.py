@@ -29,7 +29,7 @@ def write_record(session: Session, deployment: Deployment, journal: Journal, gat
     folder = session.control / "reports" / deployment.id
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     told = {"report.md": markdown.report(deployment_record(session, deployment, journal, gate))}
-    if journal.last("failed") or journal.last("rollback.started"):
+    if journal.last("rollback.started"):
         told["incident.md"] = incident.report(incident_of(session, deployment, journal))
     for name, text in told.items():
         replace_file(folder / name, text)

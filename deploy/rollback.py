@@ -93,9 +93,14 @@ class Rollback:
         self.journal.append("rollback.started", reason=reason, way=way, automatic=self.automatic)
         for step in steps:
             self._undo(step)
-        if any(record["touches"] for record in self.journal.all("step.intended")):
-            self._check()
-            self.journal.append("closed", outcome="rolled back")
+        self._check()
+        self.journal.append("closed", outcome="rolled back")
+
+    def tidy(self) -> None:
+        """Undo what was begun where nothing of it touched production; there is nothing to check afterwards."""
+        for step in self.steps():
+            self._undo(step)
+        self.journal.append("closed", outcome="stopped")
 
     def _undo(self, step: Step) -> None:
         facts = self.deployment.facts.get(step.name, {})
@@ -140,6 +145,11 @@ class Rollback:
             return skipped(items, "there was no release before this one")
         scope = self.deployment.scope(self.deployment.previous)
         return self.gate.judge("rollback", self.deployment.site, scope, items=items)
+
+
+def touched(journal: Journal) -> bool:
+    """Whether any step that changes production was begun."""
+    return any(record["touches"] for record in journal.all("step.intended"))
 
 
 def choices(value: str) -> str:

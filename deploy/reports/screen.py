@@ -30,7 +30,8 @@ class Screen:
         self._close()
         self.live = Live(self.console)
         self.live.__enter__()
-        self.live.say(name)
+        if self.console.is_terminal:  # in a pipe the phase's own line, printed when it is over, is enough
+            self.live.say(name)
 
     def step(self, title: str) -> Live:
         if self.live is None:

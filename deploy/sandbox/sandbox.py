@@ -31,7 +31,7 @@ from deploy.sandbox.daemon import Daemon
 from deploy.sandbox.environment import base_python, responder, write_env
 from deploy.sandbox.extraction_engine.history import make_repository
 from deploy.sandbox.postgres import Postgres, is_marked, made_by, server_pid, silent
-from deploy.sandbox.private import Keyring, private_folder
+from deploy.sandbox.private import Keyring, private_folder, write_private
 from deploy.sandbox.valkey import Valkey
 
 Say = Callable[[str], None]
@@ -120,6 +120,7 @@ def start(project: Path, say: Say = silent) -> Sandbox:
         make_repository(sandbox.repository)
         private_folder(sandbox.servers.folder)
         sandbox.servers.start(say)
+        _write_sources(sandbox)
         write_env(sandbox.env_file, _variables(sandbox))
     return sandbox
 
@@ -195,6 +196,19 @@ def _prepare_database(sandbox: Sandbox) -> None:
         keys = sandbox.keys
         roles.prepare(sandbox.postgres.url(), keys.secret(roles.APP), keys.secret(roles.ADMIN))
         sandbox.postgres.mark("prepared")
+
+
+def _write_sources(sandbox: Sandbox) -> None:
+    """The engine's sources, which belong to the environment, not to a release; kept while the address is the same."""
+    path, base = (
+        sandbox.engine / "target/shared/engine/config/sources.yaml",
+        f"http://{ports.HOST}:{sandbox.servers.port}",
+    )
+    if not path.exists() or f"{base}/" not in path.read_text():
+        from deploy.sandbox.extraction_engine.shared import sources_yaml  # a parser that a running sandbox needs not
+
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_private(path, sources_yaml(base, {}))
 
 
 def _variables(sandbox: Sandbox) -> dict[str, str]:

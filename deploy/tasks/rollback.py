@@ -23,7 +23,7 @@ def now(
 
     session = opened(system, env)
     if is_dry(context):
-        emit(outlook.way_back(session, to, choices(database)))
+        emit(outlook.way_back(session, to, choices(database), terminal()))
         return
     operate.roll_back(session, to, choices(database), options_of(by=by), terminal())
 
@@ -40,7 +40,7 @@ def plan(
     from deploy import outlook
     from deploy.rollback import choices
 
-    emit(outlook.way_back(opened(system, env), to, choices(database)))
+    emit(outlook.way_back(opened(system, env), to, choices(database), terminal()))
 
 
 def collection() -> Collection:

@@ -28,8 +28,9 @@ def post(
     output: str | None = None,
 ) -> None:
     """Judge what is deployed: every item owed within the window."""
-    options = {"signoffs": signoffs, "format": format, "output": output}
-    check_phase("validate.post", system, env, window=window, since=since, **options)
+    check_phase(
+        "validate.post", system, env, window=window, since=since, signoffs=signoffs, format=format, output=output
+    )
 
 
 def collection() -> Collection:
