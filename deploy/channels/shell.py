@@ -25,6 +25,7 @@ MARK_ROOM = 80  # more bytes than any mark has
 TAIL = 2000
 NOT_EXECUTABLE, NOT_FOUND, SIGNALLED = 126, 127, 128
 BACKGROUND = re.compile(r"(?<![&>|<])&(?![&>0-9])|\b(?:setsid|nohup|coproc)\b")
+SPEAKER = re.compile(r"^sh: (?:eval: )?(?:line )?(?:\d+: )?(?:eval: )?")  # how shells begin a complaint
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -171,7 +172,7 @@ class Batch:
 def _why(exit_code: int, err: bytes) -> str:
     said = _tail(err).splitlines()[-1:] or [""]
     if exit_code == NOT_FOUND:
-        return said[0] if "not found" in said[0] else "a command was not found (exit 127)"
+        return SPEAKER.sub("", said[0]) if "not found" in said[0] else "a command was not found (exit 127)"
     if exit_code == NOT_EXECUTABLE:
         return "permission denied (exit 126)"
     if SIGNALLED < exit_code < SIGNALLED + 65:

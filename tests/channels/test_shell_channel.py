@@ -89,7 +89,7 @@ HOSTILE = {
     "kills itself": ("sh -c 'kill -9 $$'", "ended by signal 9"),
     "is not shell": ("echo 'unbalanced", "exited 2"),
     "closes the frame early": (") ; }; exit 0 #", "exited 2"),
-    "is not installed": ("no-such-command --version", "no-such-command: not found"),
+    "is not installed": ("no-such-command --version", "not found"),
     "is not executable": ("/etc/passwd", "permission denied (exit 126)"),
     "says no": ("false", "exited 1"),
 }
@@ -160,6 +160,14 @@ def test_evidence_of_a_question_that_hangs() -> None:
     (answer,) = ask(Shell("echo waiting for godot >&2; sleep 60", timeout=0.3))
     assert isinstance(answer, Unanswered)
     assert answer.evidence == "waiting for godot"
+
+
+@pytest.mark.parametrize(
+    "words", ["sh: 1: eval: jq: not found", "sh: line 12: jq: command not found", "sh: eval: line 1: jq: not found"]
+)
+def test_a_missing_tool_is_named(words: str) -> None:
+    (answer,) = ask(Shell(f"echo '{words}' >&2; exit 127"))
+    assert why(answer) in ("jq: not found", "jq: command not found")
 
 
 def test_a_permission_denied_is_said_so() -> None:
