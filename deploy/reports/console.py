@@ -27,10 +27,15 @@ WORDS = {Status.PASS: "passed", Status.FAIL: "failed"}
 
 
 def show_phase(console: Console, name: str, results: Sequence[Result], took: float) -> None:
-    """Print one phase: its line (`took` is in seconds), then what is open or waived; what passed is only counted."""
+    """Print one phase: its line (`took` is in seconds), then what is open or waived; what passed is only counted.
+
+    What awaits a signature is one line: its evidence is shown to who signs, and stands in the report.
+    """
     _show(console, 0, _heading(console, name, results, took))
     for result in results:
-        if result.status in OPEN:
+        if result.status is Status.PENDING:
+            _show(console, 2, _title(console, result).append(", awaits a signature", "dim"))
+        elif result.status in OPEN:
             _show_open(console, result)
         elif result.status is Status.WAIVED:
             by = "".join(plain.lines(result.evidence)[:1])
@@ -56,9 +61,7 @@ def _standing(results: Sequence[Result]) -> Status:
 
 
 def _show_open(console: Console, result: Result) -> None:
-    where = f" @{plain.line(result.host)}" if result.host else ""
-    title = Text.assemble(_icon(console, result.status), " ", (plain.line(result.title), "bold"), where)
-    _show(console, 2, title.append(f"  {result.severity}", "dim"))
+    _show(console, 2, _title(console, result))
     for label, text in (("expected", result.expected), ("found", result.found)):
         if text:
             _show(console, 6, Text.assemble((f"{label:<9}", "dim"), plain.line(text, 500)))
@@ -66,6 +69,12 @@ def _show_open(console: Console, result: Result) -> None:
         _show(console, 6, Text(f"| {row}", "dim"))
     if result.action:
         _show(console, 6, Text.assemble(("do       ", "bold"), plain.line(result.action, 500)))
+
+
+def _title(console: Console, result: Result) -> Text:
+    where = f" @{plain.line(result.host)}" if result.host not in ("", "localhost") else ""
+    title = Text.assemble(_icon(console, result.status), " ", (plain.line(result.title), "bold"), where)
+    return title.append(f"  {result.severity}", "dim")
 
 
 def _icon(console: Console, status: Status) -> Text:
