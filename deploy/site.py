@@ -149,7 +149,10 @@ class Site:
     def connect(
         self, database: str, *, admin: bool = False, dbname: str | None = None, **options: Any
     ) -> psycopg.Connection[Any]:
-        """A psycopg connection (autocommit, UTC), for steps. `dbname` names another database of the same server."""
+        """A psycopg connection (autocommit, UTC), for steps. `dbname` names another database of the same server.
+
+        Raises psycopg.OperationalError, which never holds the password.
+        """
         from deploy.channels import postgres
 
         return postgres.connect(self.url(database, admin=admin, dbname=dbname), **options)
