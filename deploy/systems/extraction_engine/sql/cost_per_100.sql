@@ -1,5 +1,6 @@
--- GBP for each 100 records that an LLM extracted in the span (of all, where it has none), and how many there are.
--- NULL as soon as one of them lacks its token counts or its model's price: a sum over the others would be too low.
+-- GBP for each 100 records that an LLM extracted, how many were looked at, and how many of them are new. Judged are the
+-- extractions made in the span, and at least the latest twenty. NULL as soon as one of them lacks its token counts or its
+-- model's price: a sum over the others would be too low.
 with usage as (
     select e.*,
            coalesce(
@@ -20,9 +21,13 @@ costs as (
     left join prices p on p.model = u.model_used
 ),
 spans as (
-    select *, "createdAt" >= coalesce(:since::timestamptz at time zone 'UTC', '-infinity') as recent from costs
+    select *,
+           "createdAt" >= coalesce(:since::timestamptz at time zone 'UTC', '-infinity') as recent,
+           row_number() over (order by "createdAt" desc, id) as place
+    from costs
 )
-select case when bool_and(gbp is not null) then 100 * sum(gbp) / count(distinct raw_ingestion_id) end,
-       count(distinct raw_ingestion_id)
+select case when bool_and(gbp is not null) then 100 * sum(gbp) / count(distinct raw_ingestion_id) end as gbp,
+       count(distinct raw_ingestion_id) as records,
+       count(distinct raw_ingestion_id) filter (where recent) as new
 from spans
-where recent or not exists (select from spans where recent)
+where recent or place <= 20

@@ -1,17 +1,19 @@
--- Per critical field: the share of extractions that lack it (no key, null, or empty), and how many were looked at.
--- Judged are the extractions made in the span; where there are none, all of them.
+-- Per critical field: the share of extractions that lack it (no key, null, or empty), how many were looked at, and how
+-- many of them are new. Judged are the extractions made in the span, and at least the latest twenty.
 with extractions as (
     select attributes::jsonb as found,
-           "createdAt" >= coalesce(:since::timestamptz at time zone 'UTC', '-infinity') as recent
+           "createdAt" >= coalesce(:since::timestamptz at time zone 'UTC', '-infinity') as recent,
+           row_number() over (order by "createdAt" desc, id) as place
     from "ExtractedListing"
-),
-judged as (
-    select found from extractions where recent or not exists (select from extractions where recent)
 )
-select f.field, avg((coalesce(j.found->>f.field, '') = '')::int), count(*)
-from judged j
+select f.field,
+       avg((coalesce(e.found->>f.field, '') = '')::int) as null_rate,
+       count(*) as extractions,
+       count(*) filter (where e.recent) as new
+from extractions e
 cross join (
     values ('entity_name'), ('latitude'), ('longitude'), ('street_address'), ('city'), ('postcode')
 ) as f(field)
+where e.recent or e.place <= 20
 group by f.field
 order by f.field
