@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -121,8 +121,8 @@ class _Sources:
             raise together(self.broken)
 
 
-def _set(values: Mapping[str, str | None] | Iterable[tuple[str, str]]) -> dict[str, str]:
-    return {key: value for key, value in dict(values).items() if value}
+def _set(values: Mapping[str, str | None]) -> dict[str, str]:
+    return {key: value for key, value in values.items() if value}
 
 
 def _dotenv(path: Path) -> dict[str, str]:

@@ -13,6 +13,7 @@ from deploy.errors import ConfigError
 
 TASK = re.compile(r"\[[ xX]\](?:\s+(.*))?", re.S)
 ALMOST = re.compile(r"\[[\sxX✓✔~-]{0,3}\](?![(\[:])|[-*+]\[[\sxX]?\]")  # `[]`, `[x]text`, `-[ ]`: meant as an item
+BULLET = re.compile(r"\s*(?:[-*+]|[0-9]+[.)]) ?\[[ xX]?\]")
 FENCE = re.compile(r"^ *(`{3,}|~{3,})", re.M)
 LINE = re.compile(r".*?(?:\r\n|\r|\n|\Z)", re.S)
 BINDING = {"", "yaml", "yml"}  # a block in another language is prose
@@ -89,6 +90,8 @@ class _Reader:
                 self._fence(token)
             case "code_block":
                 self._indented(token)
+            case "html_block":
+                self._html(token)
 
     def _heading(self, token: Token, title: str) -> None:
         if self.list_items:
@@ -135,6 +138,8 @@ class _Reader:
         closing = self.lines[end - 1].strip()
         if end - 1 == first or set(closing) != {token.markup[0]} or len(closing) < len(token.markup):
             self._refuse(token, "a block that is not closed", f"End it with {token.markup}, indented as it began.")
+        elif any(row.lstrip().startswith(token.markup) for row in token.content.split("\n")):
+            self._refuse(token, "a block in which another one opens", f"End this one with {token.markup} before that.")
         elif language in BINDING:
             self._bind(token, Block(token.content, first + 2))
 
@@ -153,8 +158,17 @@ class _Reader:
 
     def _indented(self, token: Token) -> None:
         for number, row in enumerate(token.content.split("\n")):
-            if FENCE.match(row) or re.match(r"\s*[-*+] ?\[[ xX]?\]", row):
+            if FENCE.match(row) or BULLET.match(row):
                 self._refuse(token, "this is indented so far that it is prose", "Indent it by two spaces less.", number)
+
+    def _html(self, token: Token) -> None:
+        """A comment may hide items; anything else would swallow them without a sound."""
+        comment = token.content.lstrip().startswith("<!--")
+        if comment and "-->" not in token.content:
+            self._refuse(token, "a comment that is not closed", "End it with -->.")
+        for number, row in enumerate([] if comment else token.content.split("\n")):
+            if FENCE.match(row) or BULLET.match(row):
+                self._refuse(token, "an item or a block inside HTML", "Leave an empty line before it.", number)
 
     def _refuse(self, token: Token, message: str, fix: str, offset: int = 0) -> None:
         where = f"{self.name}:{_line(token) + offset}"

@@ -37,7 +37,7 @@ def _tick(lines: list[str], entry: Entry, results: list[Result]) -> None:
     held = bool(results) and all(result.status in HELD for result in results)
     box = lines[entry.line - 1]
     lines[entry.line - 1] = BOX.sub("[x]" if held else "[ ]", box, count=1)
-    indent = re.sub(r"\S", " ", box[: box.index("[")])
+    indent = re.sub(r"[^\t]", " ", box[: box.index("[")])
     last = lines[entry.end - 1]
     end = last[len(last.rstrip("\r\n")) :]
     start = f"{indent}> - " if len(results) > 1 else f"{indent}> "

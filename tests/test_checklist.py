@@ -227,6 +227,13 @@ BROKEN: list[tuple[str, str, str]] = [
     ("a bullet without a space", "## prereqs\n- [ ] x\n\n-[ ] y\n", ":4: this looks like an item"),
     ("a box without its blank", "## prereqs\n- [ ] x\n- [] y\n", ":3: this looks like an item"),
     ("another tick", "## prereqs\n- [ ] x\n- [✓] y\n", ":3: this looks like an item"),
+    ("an open comment", "## prereqs\n- [ ] x\n\n<!-- why\n\n- [ ] y\n", ":4: a comment that is not closed"),
+    ("an item in HTML", "## prereqs\n- [ ] x\n\n<details>\n- [ ] y\n", ":5: an item or a block inside HTML"),
+    (
+        "prose that swallows an item",
+        "## prereqs\n```sh\nls\n\n- [ ] x\n  ```yaml\n  id: a\n  ```\n",
+        ":2: a block in which",
+    ),
     ("two blocks", item("id: a") + "  ```yaml\n  id: b\n  ```\n", ":7: a second block in one item"),
     ("no text", "## prereqs\n- [ ]\n", ":2: an item without text"),
     ("no text, with a block", "## prereqs\n- [ ]\n  ```yaml\n  id: a\n  ```\n", ":2: an item without text"),
