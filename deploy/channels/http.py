@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -36,9 +37,14 @@ def _ask(client: httpx.Client, question: Http) -> Response | Unanswered:
         return _follow(client, question, started)
     except (_TooMuch, httpx.TimeoutException) as error:
         why = str(error) if isinstance(error, _TooMuch) else f"timed out after {question.timeout:g} s"
-        return Unanswered(why, question.url, time.monotonic() - started)
+        return Unanswered(why, _shown(question), time.monotonic() - started)
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
-        return Unanswered(mask(str(error)) or type(error).__name__, question.url, time.monotonic() - started)
+        return Unanswered(mask(str(error)) or type(error).__name__, _shown(question), time.monotonic() - started)
+
+
+def _shown(question: Http) -> str:
+    """The address without a password in it."""
+    return mask(re.sub(r"//[^/?#]*@", "//***@", question.url))
 
 
 class _TooMuch(Exception):

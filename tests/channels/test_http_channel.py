@@ -121,6 +121,11 @@ def test_a_body_that_is_too_large(servers: tuple[str, str], monkeypatch: pytest.
     assert why(one(servers[0] + "/large")) == "answered with more than 1000 bytes"
 
 
+def test_the_evidence_is_the_address_without_its_password() -> None:
+    answer = one("http://user:canary@127.0.0.1:1/path")
+    assert isinstance(answer, Unanswered) and answer.evidence == "http://***@127.0.0.1:1/path"
+
+
 def test_only_reading_methods_are_sent(servers: tuple[str, str]) -> None:
     Handler.seen.clear()
     assert "only reads" in why(one(servers[0] + "/ok", "DELETE"))
