@@ -79,15 +79,17 @@ class Flow:
         if step.done():
             self._already(phase, step, progress)
             return
-        self.journal.append("step.intended", phase=phase, step=step.name, touches=step.touches)
+        before = step.before()
+        self.deployment.facts[step.name] = {**self.deployment.facts.get(step.name, {}), **before}
+        self.journal.append("step.intended", phase=phase, step=step.name, touches=step.touches, before=before)
         began = time.monotonic()
-        facts = step.do(progress)
+        facts = {**before, **step.do(progress)}
         took = round(time.monotonic() - began, 3)
         self.deployment.facts[step.name] = facts
         self.journal.append("step.done", phase=phase, step=step.name, took=took, facts=facts)
 
     def _already(self, phase: str, step: Step, progress: Progress) -> None:
-        """The target is so already. Cut off between act and outcome, the facts are those of the intent: none."""
+        """The target is so already. After a crash between act and outcome, what the intent remembered is what we know."""
         progress.say(f"{step.title}: already so")
         self.journal.append("step.already", phase=phase, step=step.name)
 

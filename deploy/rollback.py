@@ -161,5 +161,10 @@ def choices(value: str) -> str:
 
 
 def facts_of(records: Sequence[Any]) -> dict[str, Any]:
-    """What each step returned, by its name, the latest winning."""
-    return {record["step"]: record["facts"] for record in records if record["kind"] == "step.done"}
+    """What each step remembered and returned, by its name, the latest winning."""
+    found: dict[str, Any] = {}
+    for record in records:
+        told = {"step.intended": "before", "step.done": "facts"}.get(record["kind"])
+        if told:
+            found[record["step"]] = {**found.get(record["step"], {}), **record[told]}
+    return found

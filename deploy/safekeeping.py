@@ -108,7 +108,8 @@ def restore_backup(session: Session, id: str, by: str, view: View) -> None:
             token=lock.token,
         )
         stop, progress = StopStep(deployment), view.step("restore a backup")
-        stopped = stop.do(progress)
+        stopped = stop.before()
+        stop.do(progress)
         for name in backups(session).databases:
             journal.append("restore.intended", database=name, backup=id)
             facts = restore(deployment, name, id, progress)

@@ -129,7 +129,7 @@ class Session:
     def of(self, journal: Journal) -> Deployment:
         """The deployment that a journal tells of, with what its steps returned."""
         opened = journal.records[0]
-        return Deployment(
+        deployment = Deployment(
             opened["deployment"],
             self.system,
             self.environment,
@@ -140,6 +140,7 @@ class Session:
             datetime.fromisoformat(opened["at"]),
             facts_of(journal.records),
         )
+        return self._as_loaded(deployment) if deployment.previous == deployment.release else deployment
 
     def unfinished(self) -> Journal | None:
         """The newest journal that was opened and not closed: its deployment was cut off."""

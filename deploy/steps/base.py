@@ -46,6 +46,10 @@ class Step:
     def plan(self) -> list[Command]:
         raise NotImplementedError
 
+    def before(self) -> Facts:
+        """What must be remembered of the target before it is changed; journaled with the intent, kept over a crash."""
+        return {}
+
     def done(self) -> bool:
         raise NotImplementedError
 

@@ -27,7 +27,6 @@ mine() {
 """
 
 STOP = """\
-mine
 pids() { mine | cut -d" " -f1; }
 for pid in $(pids); do kill -TERM "$pid" 2>/dev/null || echo "gone $pid" >&2; done
 tries=$((WAIT * 5))
@@ -63,12 +62,18 @@ class StopStep(Step):
     def plan(self) -> list[Command]:
         return [query(self.deployment, STOP, wait=max(1.0, self.deployment.system.processes.stop_timeout))]
 
+    def before(self) -> Facts:
+        """What runs; a first try that was cut off may have stopped some of it already."""
+        known = list(self.deployment.facts.get("stop", {}).get("stopped", []))
+        return {"stopped": list(dict.fromkeys([*known, *running(self.deployment)]))}
+
     def done(self) -> bool:
         return not running(self.deployment)
 
     def do(self, progress: Progress) -> Facts:
-        (command,) = self.plan()
-        return {"stopped": commands(self.deployment.site.execute(command).out)}
+        for command in self.plan():
+            self.deployment.site.execute(command)
+        return {}
 
     def undo_plan(self) -> list[Command]:
         before = list(self.deployment.facts.get("stop", {}).get("stopped", []))

@@ -15,6 +15,20 @@ from deploy.steps.base import Facts, Progress, Step
 MARK = ".release.json"
 SUMS = ".release.sha256"
 
+# What a release brings at a shared path moves into shared/, once; from then on every release links there.
+SHARE = """
+umask 027; mkdir -p "$shared"
+share() {
+  mkdir -p "$(dirname "$shared/$1")" "$(dirname "$release/$1")"
+  if [ -e "$release/$1" ] && [ ! -L "$release/$1" ]; then
+    if [ -e "$shared/$1" ]; then rm -rf "${release:?}/$1"; else mv "$release/$1" "$shared/$1"; fi
+  fi
+  if [ "$2" = folder ]; then mkdir -p "$shared/$1"; fi
+  ln -sfn "$shared/$1" "$release/$1"
+}
+"""
+SUM_UP = f"cd \"$release\" && find . -type f ! -name '{MARK}' ! -name '{SUMS}' -exec sha256sum {{}} + >{SUMS}"
+
 
 class ReleaseStep(Step):
     """Make `releases/<id>`: the commit's files, links into `shared/`, a virtual environment, the build.
@@ -41,23 +55,25 @@ class ReleaseStep(Step):
         return [*commands, *self._builds(), self._modes(), self._mark()]
 
     def _unpack(self) -> list[Command]:
-        partial = shlex.quote(f"{self.deployment.layout.releases}/.{self.deployment.release}.partial")
-        folder, mirror, commit = (shlex.quote(v) for v in (self.folder, self.mirror, self.deployment.commit))
         text = f"""
-            rm -rf {partial} && mkdir -p {partial}
-            git --git-dir={mirror} archive {commit} | tar -x -C {partial}
-            test -n "$(ls -A {partial})"
-            if [ -e {folder} ]; then mv {folder} {folder}.unfinished-$(date +%s); fi
-            mv {partial} {folder}"""
+            release={shlex.quote(self.folder)}
+            partial={shlex.quote(f"{self.deployment.layout.releases}/.{self.deployment.release}.partial")}
+            rm -rf "$partial" && mkdir -p "$partial"
+            git --git-dir={shlex.quote(self.mirror)} archive {self.deployment.commit} | tar -x -C "$partial"
+            test -n "$(ls -A "$partial")"
+            if [ -e "$release" ]; then mv "$release" "$release.unfinished-$(date +%s)"; fi
+            mv "$partial" "$release"
+        """
         return [fetch(self.deployment.environment.repository, self.mirror), script(text, "the files of the commit")]
 
     def _share(self) -> Command:
-        shared, folder = str(self.deployment.layout.shared), shlex.quote(self.folder)
-        lines = [f"umask 027; mkdir -p {shlex.quote(shared)}"]
-        for path in self.deployment.system.release.shared:
-            lines.append(link_shared(shared, self.folder, path))
-        lines.append(f"cd {folder} && find . -type f ! -name '{MARK}' ! -name '{SUMS}' -exec sha256sum {{}} + >{SUMS}")
-        return script("\n".join(lines), "what outlives a release is linked, the rest is summed up")
+        head = f"release={shlex.quote(self.folder)}\nshared={shlex.quote(str(self.deployment.layout.shared))}\n"
+        calls = [
+            f"share {shlex.quote(path)} {'file' if PurePosixPath(path).suffix else 'folder'}"
+            for path in self.deployment.system.release.shared
+        ]
+        text = "\n".join([SHARE.strip(), *calls, SUM_UP])
+        return script(head + text, "what outlives a release is linked, the rest is summed up")
 
     def _environment(self) -> Command:
         requirements = shlex.quote(f"{self.folder}/{self.deployment.system.release.requirements}")
@@ -177,28 +193,18 @@ class SwitchStep(Step):
 
 def fetch(repository: str, mirror: str) -> Script:
     """A bare mirror of the repository below the control folder, up to date."""
-    source, target = shlex.quote(repository), shlex.quote(mirror)
     text = f"""
-        mkdir -p "$(dirname {target})" && chmod 700 "$(dirname {target})"
-        if [ ! -e {target}/HEAD ]; then
-          rm -rf {target}.partial && git clone -q --mirror {source} {target}.partial && mv {target}.partial {target}
+        repository={shlex.quote(repository)}
+        mirror={shlex.quote(mirror)}
+        mkdir -p "$(dirname "$mirror")" && chmod 700 "$(dirname "$mirror")"
+        if [ ! -e "$mirror/HEAD" ]; then
+          rm -rf "$mirror.partial"
+          git clone -q --mirror "$repository" "$mirror.partial" && mv "$mirror.partial" "$mirror"
         else
-          git --git-dir={target} remote set-url origin {source}
-          git --git-dir={target} fetch -q --prune origin '+refs/*:refs/*'
+          git --git-dir="$mirror" remote set-url origin "$repository"
+          git --git-dir="$mirror" fetch -q --prune origin '+refs/*:refs/*'
         fi"""
     return script(text, "the repository, mirrored")
-
-
-def link_shared(shared: str, folder: str, path: str) -> str:
-    """Shell that moves what a release brings at a shared path into shared/, once, and links it back."""
-    kept, here = shlex.quote(f"{shared}/{path}"), shlex.quote(f"{folder}/{path}")
-    make = "" if PurePosixPath(path).suffix else f"mkdir -p {kept}\n"
-    return (
-        f'mkdir -p "$(dirname {kept})" "$(dirname {here})"\n'
-        f"if [ -e {here} ] && [ ! -L {here} ]; then\n"
-        f"  if [ -e {kept} ]; then rm -rf {here}; else mv {here} {kept}; fi\n"
-        f"fi\n{make}ln -sfn {kept} {here}"
-    )
 
 
 def script(text: str, note: str = "", **options: Any) -> Script:
