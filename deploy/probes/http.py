@@ -10,7 +10,7 @@ from pydantic import Field
 from deploy.probes.base import Probe
 from deploy.probes.bounds import Regex
 from deploy.question import Http, Response
-from deploy.result import Verdict, failed, judged
+from deploy.result import Verdict, failed, judged, unknown
 from deploy.scope import Scope
 
 
@@ -30,6 +30,8 @@ class Answers(Probe):
     def judge(self, response: Response) -> Verdict:
         expected = f"status {self.status}" + (f", a body matching /{self.matches}/" if self.matches else "")
         body = response.body[:500]
+        if response.status in (401, 403) and response.status != self.status:
+            return unknown(expected, f"we may not ask: status {response.status}", body)
         if response.status != self.status:
             return failed(expected, f"status {response.status}", body)
         matching = self.matches is None or bool(re.search(self.matches, response.body, re.MULTILINE))

@@ -110,7 +110,7 @@ class Value(Bounded, Query):
         if self.each:
             return self._judge_each(rows)
         if len(rows.sets[0]) != 1:
-            return unknown(self.text(self.unit), f"{len(rows.sets[0]) or 'no'} rows instead of one value")
+            return unknown(self.text(self.unit), f"{len(rows.sets[0])} rows instead of one")
         counts = rows.sets[1][0] if len(rows.sets) > 1 and rows.sets[1] else (None,)
         lacking = self.samples.lacking(counts[0]) if self.samples else ""
         value, *_ = row = rows.sets[0][0]
@@ -186,11 +186,11 @@ class Tables(Probe):
     tables: tuple[str, ...] = Field(min_length=1)
 
     def ask(self, scope: Scope) -> Sql:
-        return Sql(self.database, ("select current_schemas(false)::text[]", TABLES))
+        return Sql(self.database, (SCHEMAS, TABLES))
 
     def judge(self, rows: Rows) -> Verdict:
         if not rows.sets[0][0][0]:
-            return unknown("tables exist", "no schema of the search path can be used")
+            return unknown("tables exist", NO_SCHEMA)
         there = {str(name) for (name, *_) in rows.sets[1]}
         states = [("there" if name in there else "missing", name) for name in self.tables]
         return every("tables exist", states, {"there"})
@@ -206,14 +206,16 @@ class Indexes(Probe):
     columns: tuple[tuple[str, ...], ...] = Field(min_length=1)
 
     def ask(self, scope: Scope) -> Sql:
-        return Sql(self.database, (TABLES, INDEXES), {"table": self.table})
+        return Sql(self.database, (SCHEMAS, TABLES, INDEXES), {"table": self.table})
 
     def judge(self, rows: Rows) -> Verdict:
         expected = f"valid indexes on {self.table}"
-        if self.table not in {name for (name, *_) in rows.sets[0]}:
+        if not rows.sets[0][0][0]:
+            return unknown(expected, NO_SCHEMA)
+        if self.table not in {name for (name, *_) in rows.sets[1]}:
             return failed(expected, f"there is no table {self.table}")
         states: dict[tuple[str, ...], str] = {}
-        for valid, names, _ in sorted(rows.sets[1], key=lambda row: bool(row[0])):
+        for valid, names, _ in sorted(rows.sets[2], key=lambda row: bool(row[0])):
             states[tuple(names)] = "there" if valid else "invalid"  # type: ignore[arg-type]  # text[] of the catalogue
         return every(expected, [(states.get(names, "missing"), ", ".join(names)) for names in self.columns], {"there"})
 
@@ -259,6 +261,9 @@ class Room(Probe):
             return unknown(expected, "df did not answer as POSIX says", output.out)
         return judged(found[1] >= self.copies * size, expected, f"{found[1] / 1e6:.1f} MB free", output.out)
 
+
+SCHEMAS = "select current_schemas(false)::text[]"
+NO_SCHEMA = "no schema of the search path may be used"
 
 TABLES = """
 select c.relname::text,

@@ -109,6 +109,7 @@ def tools_without(folder: Path, missing: Sequence[str]) -> Path:
 
 def check(situation: Situation, answers: Sequence[Answer | Unanswered], root: Path | str = ROOT) -> Verdict:
     """Judge real answers; with RECORD=1 keep them."""
+    answers = [dataclasses.replace(one, took=round(one.took, 3)) for one in answers]
     verdict = judge(situation.made(), answers)
     assert verdict.status is situation.status, f"{verdict}\n{answers}"
     if os.environ.get("RECORD"):
@@ -134,7 +135,7 @@ def keep(situation: Situation, answers: Sequence[Answer | Unanswered], verdict: 
 def encoded(one: Answer | Unanswered) -> dict[str, Any]:
     kind = next(name for name, type_ in KINDS.items() if isinstance(one, type_))
     values = {item.name: getattr(one, item.name) for item in dataclasses.fields(one)}
-    return {"kind": kind, **values, "took": round(one.took, 3)}
+    return {"kind": kind, **values}
 
 
 def _plain(value: object) -> Any:
