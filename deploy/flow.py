@@ -89,7 +89,7 @@ class Flow:
         self.journal.append("step.done", phase=phase, step=step.name, took=took, facts=facts)
 
     def _already(self, phase: str, step: Step, progress: Progress) -> None:
-        """The target is so already. After a crash between act and outcome, what the intent remembered is what we know."""
+        """The target is so already. After a crash in between, the intent is what we remember."""
         progress.say(f"{step.title}: already so")
         self.journal.append("step.already", phase=phase, step=step.name)
 

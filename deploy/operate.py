@@ -35,9 +35,9 @@ class Options:
     confirm: Callable[[str], bool] | None = None  # None: ask nothing, refuse instead
     prompt: Prompt | None = None
 
-    @property
-    def operator(self) -> str:
-        return self.by or getuser()
+    def operator(self, session: Session) -> str:
+        """Who does this: as given, else the environment's operator, else the user of this machine."""
+        return self.by or session.environment.operator or getuser()
 
 
 def deploy(session: Session, ref: str | None, options: Options, view: View) -> Journal:
@@ -73,7 +73,7 @@ def opening(
         "release": deployment.release,
         "previous": deployment.previous,
         "phases": [phase.name for phase in phases],
-        "by": options.operator,
+        "by": options.operator(session),
         "host": holder.host,
         "pid": holder.pid,
         "token": holder.token,
@@ -132,7 +132,7 @@ def resume(session: Session, options: Options, view: View) -> Journal:
     with taken_over(session, found, view) as lock:
         journal = Journal.open(found.path)
         deployment = session.of(journal)
-        journal.append("resumed", by=options.operator, token=lock.token)
+        journal.append("resumed", by=options.operator(session), token=lock.token)
         with recorded(session, deployment, journal, gate, view):
             if journal.last("rollback.started") or journal.last("failed"):
                 finish_rollback(deployment, journal, gate, view)
@@ -164,11 +164,11 @@ def roll_back(session: Session, to: str | None, choice: str, options: Options, v
         with taken_over(session, found, view) as lock:
             journal = Journal.open(found.path)
             deployment = session.of(journal)
-            journal.append("resumed", by=options.operator, token=lock.token)
+            journal.append("resumed", by=options.operator(session), token=lock.token)
             with recorded(session, deployment, journal, gate, view):
                 way_back = Rollback(deployment, journal, gate, view, choice=choice)
                 if touched(journal):
-                    way_back.run(f"Asked for by {options.operator}.")
+                    way_back.run(f"Asked for by {options.operator(session)}.")
                 else:
                     way_back.tidy()
         done.append(journal)

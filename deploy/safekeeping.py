@@ -104,7 +104,7 @@ def restore_backup(session: Session, id: str, by: str, view: View) -> None:
             release="",
             previous=None,
             phases=[],
-            by=options.operator,
+            by=options.operator(session),
             token=lock.token,
         )
         stop, progress = StopStep(deployment), view.step("restore a backup")
