@@ -97,7 +97,9 @@ def mapping(document: Document) -> Document:
 def parse(text: str, name: str, first_line: int = 1) -> Document:
     """Parse one YAML document; `first_line` is where the text starts in its file. Raises ConfigError."""
     try:
-        loader = _Loader(text.replace("\r\n", "\n"))
+        text = text.replace("\r\n", "\n")
+        _refuse_tags(text, name, first_line)
+        loader = _Loader(text)
         node = loader.get_single_node()
         if node is None:
             return Document(None, {}, name)
@@ -109,6 +111,13 @@ def parse(text: str, name: str, first_line: int = 1) -> Document:
         raise _refused(str(error.problem), name, first_line + (mark.line if mark else 0)) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date like 2026-02-30
         raise _refused(str(error).splitlines()[0], name, first_line) from None
+
+
+def _refuse_tags(text: str, name: str, first_line: int) -> None:
+    """A tag (`!!int x`) would make PyYAML build what a file has no business to ask for, or stumble over it."""
+    for token in yaml.scan(text, Loader=_Loader) if "!" in text else ():
+        if isinstance(token, yaml.TagToken):
+            raise _refused("tags like !!int are not used here", name, first_line + token.start_mark.line)
 
 
 def _refused(problem: str, name: str, line: int) -> ConfigError:

@@ -70,6 +70,7 @@ def test_every_value_knows_its_line() -> None:
         ("a: \x00", 10),
         ("? [a]\n: b", 10),
         ("a: !!python/object:os.system x", 10),
+        ("a: '!'\nb: !!timestamp x", 11),
         ("a: 1\n---\nb: 1", 11),
         ("a: 1\na: 2", 11),
         ("{a: 1, a: 2}", 10),
