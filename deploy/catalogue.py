@@ -6,6 +6,7 @@ import inspect
 import types
 import typing
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from pydantic import BaseModel
@@ -15,7 +16,7 @@ from deploy.checklist import Checklist
 from deploy.item import Item
 from deploy.probes.base import Probe
 
-WORDS = {str: "text", int: "whole number", float: "number", bool: "true or false"}
+WORDS = {str: "text", int: "whole number", float: "number", Decimal: "number", bool: "true or false"}
 
 
 def describe_probes(probes: Mapping[str, type[Probe]]) -> list[dict[str, Any]]:

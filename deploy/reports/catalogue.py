@@ -33,7 +33,7 @@ def _default(parameter: Mapping[str, Any]) -> str:
     if parameter["required"]:
         return ", required"
     default = parameter["default"]
-    return "" if default in (None, "", (), [], {}) else f", default {default}"
+    return "" if default in (None, "", (), [], {}) else f", default {_short(default)}"
 
 
 def items_text(items: Rows) -> str:
