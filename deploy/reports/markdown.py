@@ -11,6 +11,8 @@ from typing import Any
 from deploy import plain
 from deploy.result import OPEN, Result, Status, closing
 
+FAILING = OPEN - {Status.PENDING}
+
 
 @dataclass(frozen=True)
 class PhaseRecord:
@@ -58,7 +60,8 @@ def report(record: DeploymentRecord) -> str:
         _verdict(results, record.signoffs_hold),
         "## Deployment record\n\n" + table([{"Record": key, "Value": value} for key, value in _facts(record).items()]),
         _listed("Notes", [plain.markdown(note, 1000) for note in record.notes]),
-        _listed("What does not hold", [_told(result) for result in results if result.status in OPEN]),
+        _listed("What does not hold", [_told(result) for result in results if result.status in FAILING]),
+        _listed("What awaits a signature", [_told(each) for each in results if each.status is Status.PENDING]),
         "## Phases\n\n" + table([_phase(phase) for phase in record.phases]),
         _listed("Waivers", [f"{plain.markdown(each.title)}: {plain.markdown(each.evidence, 500)}" for each in waived]),
         _tabled("Sign-offs", record.signoffs),
@@ -98,7 +101,7 @@ def _phase(phase: PhaseRecord) -> dict[str, Any]:
 
 def _told(result: Result) -> str:
     """An item that does not hold, as a list entry with its evidence."""
-    where = f" at {plain.markdown(result.host)}" if result.host else ""
+    where = f" at {plain.markdown(result.host)}" if result.host not in ("", "localhost") else ""
     first = f"**{result.status}** ({result.severity}) {plain.markdown(result.title)}{where}"
     facts = {"expected": result.expected, "found": result.found, "to do": result.action}
     rows = [f"  - {label}: {plain.markdown(text, 500)}" for label, text in facts.items() if text]

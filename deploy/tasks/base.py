@@ -114,7 +114,9 @@ def emit(text: str, output: str | None = None) -> None:
     from pathlib import Path
 
     if output is None:
-        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        encoding = sys.stdout.encoding or "utf-8"
+        shown = text.encode(encoding, "replace").decode(encoding)  # a terminal without ✓ gets a ?
+        sys.stdout.write(shown if shown.endswith("\n") else shown + "\n")
         return
     path = Path(output)
     try:
