@@ -30,8 +30,9 @@ class Exists(Probe):
         return Shell(f"""{STATE}
 for path in {quote(scope, *self.paths)}; do
   is=$(state "$path") || exit 127
-  if [ "$is" = there ] && [ -d "$path" ]; then
-    if [ -r "$path" ]; then inside=$(ls -A -- "$path") || exit 3; else inside=? is='permission denied'; fi
+  if [ "$is" = there ] && [ -d "$path" ] && [ ! -r "$path" ]; then is='permission denied'
+  elif [ "$is" = there ] && [ -d "$path" ]; then
+    inside=$(ls -A -- "$path") || exit 3
     [ -n "$inside" ] || is=empty
   elif [ "$is" = there ] && [ ! -s "$path" ]; then is=empty; fi
   printf '%s\\t%s\\n' "$is" "$path"

@@ -65,6 +65,7 @@ class Ignored(Probe):
         # git judges ignored paths in a working copy only: this one holds nothing but the commit's ignore files
         return Shell(
             f"""{_inside(scope, self.repository, self.commit)}
+folder=$(git rev-parse --absolute-git-dir) || exit 3
 copy=$(mktemp -d) || exit 3
 trap 'rm -rf "$copy"' EXIT
 git ls-tree -r --full-tree --name-only "$commit" | while IFS= read -r file; do
@@ -132,5 +133,4 @@ printf 'files\\t%s\\n' "$(git ls-tree -r "$commit" | wc -l)"
 def _inside(scope: Scope, repository: str, commit: str) -> str:
     return f"""{needs("git", "sed", "sort", "wc", "mktemp", "mkdir", "dirname")}
 cd {quote(scope, repository)} || exit 3
-commit=$(git rev-parse --verify {quote(scope, commit)}'^{{commit}}') || exit 3
-folder=$(git rev-parse --absolute-git-dir) || exit 3"""
+commit=$(git rev-parse --verify {quote(scope, commit)}'^{{commit}}') || exit 3"""

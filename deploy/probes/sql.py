@@ -38,30 +38,37 @@ class Samples(BaseModel):
 
 
 class Query(Probe):
-    """What probes of SQL share: where they ask, and the text that they ask."""
+    """What probes of SQL share: where they ask, and the text that they ask.
+
+    Nothing is asked about a span or a load when none is known, unless the text says `coalesce(:since, …)`: compared
+    with NULL it would find nothing, and nothing would look like success.
+    """
 
     database: str = "app"
     sql: str
 
-    def question(self, scope: Scope, *texts: str) -> Sql:
-        """The texts as read-only statements with the scope's parameters."""
-        return Sql(self.database, tuple(statement(text, scope) for text in texts), scope.sql_params)
+    def question(self, scope: Scope, *texts: str) -> Sql | tuple[()]:
+        """The texts as read-only statements with the scope's parameters; nothing where one of those is not known."""
+        texts = tuple(statement(text, scope) for text in texts)
+        vague = [name for text in texts for name in SPAN.findall(text) if scope.sql_params.get(name) is None]
+        return () if vague else Sql(self.database, texts, scope.sql_params)
+
+    def judge(self, *answers: Rows) -> Verdict:
+        if not answers:
+            return unknown("a span of time or a load to look at", "the SQL asks for one, and none is known here")
+        return self.judge_rows(answers[0])
+
+    def judge_rows(self, rows: Rows) -> Verdict:
+        raise NotImplementedError
 
 
 def statement(text: str, scope: Scope) -> str:
-    """The SQL that a text means: itself, or the file in the system's folder `sql/` that it names.
-
-    Raises ConfigError for a file that is not there, and for SQL about a span or a load when none is known: compared
-    with NULL it would find nothing, and nothing would look like success.
-    """
+    """The SQL that a text means: itself, or the file in the system's folder `sql/` that it names (ConfigError)."""
     if FILE.fullmatch(text.strip()):
         path = Path(scope.fill("{system}")) / "sql" / text.strip()
         if not path.is_file():
             raise ConfigError("there is no such SQL file", where=str(path), fix="Correct its name in the checklist.")
         text = path.read_text(encoding="utf-8")
-    for name in SPAN.findall(text):
-        if scope.sql_params.get(name) is None:
-            raise ConfigError(f"the SQL asks for :{name}, which is not known here", fix=f"Write coalesce(:{name}, …).")
     return text.strip().rstrip(";")
 
 
@@ -103,10 +110,10 @@ class Value(Bounded, Query):
             raise ValueError("samples need `sql`, but with `each` they are the third column and have none")
         return self
 
-    def ask(self, scope: Scope) -> Sql:
+    def ask(self, scope: Scope) -> Sql | tuple[()]:
         return self.question(scope, self.sql, *([self.samples.sql] if self.samples and not self.each else []))
 
-    def judge(self, rows: Rows) -> Verdict:
+    def judge_rows(self, rows: Rows) -> Verdict:
         if self.each:
             return self._judge_each(rows)
         if len(rows.sets[0]) != 1:
@@ -146,12 +153,12 @@ class NoRows(Query):
     at_most: int = Field(0, ge=0)
     samples: Samples | None = None
 
-    def ask(self, scope: Scope) -> Sql:
+    def ask(self, scope: Scope) -> Sql | tuple[()]:
         counted = "select count(*) over () as rows_in_all, found.* from (\n{}\n) found limit {}"
         wanted = [counted.format(statement(self.sql, scope), SHOWN)]
         return self.question(scope, *wanted, *([self.samples.sql] if self.samples else []))
 
-    def judge(self, rows: Rows) -> Verdict:
+    def judge_rows(self, rows: Rows) -> Verdict:
         found = rows.sets[0]
         count = int(str(found[0][0])) if found else 0
         evidence = table(rows.columns[0][1:], [row[1:] for row in found]) if found and rows.columns else ""
@@ -168,10 +175,10 @@ class Sample(Query):
     at_least: int = Field(1, ge=1)
     limit: int = Field(50, ge=1)
 
-    def ask(self, scope: Scope) -> Sql:
+    def ask(self, scope: Scope) -> Sql | tuple[()]:
         return self.question(scope, f"select * from (\n{statement(self.sql, scope)}\n) sample limit {self.limit}")
 
-    def judge(self, rows: Rows) -> Verdict:
+    def judge_rows(self, rows: Rows) -> Verdict:
         found, expected = rows.sets[0], f"at least {self.at_least} rows to look at"
         evidence = table(rows.columns[0], found) if found and rows.columns else ""
         return (passed if len(found) >= self.at_least else unknown)(expected, f"{len(found)} rows", evidence)

@@ -18,11 +18,14 @@ from deploy.secret import Secret
 
 from .asking import FAIL, PASS, UNKNOWN, Situation, ask_shell, asked, check
 
-RATE = {
+RATE: dict[str, Any] = {
     "sql": "select avg(ok::int) from extraction",
     "samples": {"sql": "select count(*) from extraction", "at_least": 5},
 }
-EACH = {"sql": "select source, avg(ok::int), count(*) from extraction group by 1 order by 1", "each": True}
+EACH: dict[str, Any] = {
+    "sql": "select source, avg(ok::int), count(*) from extraction group by 1 order by 1",
+    "each": True,
+}
 TWICE = {"sql": "select slug, count(*) from listing group by slug having count(*) > 1"}
 TABLES = {"tables": ["listing", "extraction"]}
 INDEXES = {"table": "listing", "columns": [["slug"], ["latitude", "longitude"]]}
@@ -176,11 +179,13 @@ def test_parameters_that_could_not_judge_are_refused(given: dict[str, Any]) -> N
         Value.model_validate({"sql": "select 1", **given} if given.get("each") is None else given)
 
 
-def test_sql_about_an_unknown_span_is_refused() -> None:
-    for text in ("select 1 where at > :since", "select :load_id"):
-        with pytest.raises(ConfigError, match="not known here"):
-            statement(text, Scope())
-    assert statement("select coalesce(:since, now()), 'a'::text, 5 % 2;", Scope()).endswith("5 % 2")
+def test_sql_about_an_unknown_span_is_not_asked_and_unknown() -> None:
+    for text in ("select count(*) from t where at > :since", "select count(*) from t where load = :load_id"):
+        for probe in (Value(sql=text, equals=0), NoRows(sql=text)):
+            assert probe.ask(Scope()) == ()
+            assert probe.judge().status is UNKNOWN
+    known = "select coalesce(:since, now()), 'a'::text, 5 % 2;"
+    assert Value(sql=known, equals=0).question(Scope(), known) == Sql("app", (known[:-1],), Scope().sql_params)
 
 
 def test_a_file_that_is_not_there_is_named() -> None:
