@@ -1,0 +1,2 @@
+# A worker that works as long as nobody stops it.
+while :; do sleep 1; done

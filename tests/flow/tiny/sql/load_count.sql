@@ -1,0 +1,1 @@
+select count(*) from record where load_id = :load_id

@@ -1,0 +1,1 @@
+delete from record where load_id = :load_id
