@@ -24,7 +24,10 @@ DATA_STEPS = frozenset({"migrate", "load"})  # what a restored database has undo
 
 
 class Rollback:
-    """The way back of one deployment. `choice` is auto, restore or keep; an automatic one also takes the load back."""
+    """The way back of one deployment. `choice` is auto, restore or keep.
+
+    The rows of a load stay where the deployment had succeeded, and go where it never did.
+    """
 
     def __init__(
         self,
@@ -73,8 +76,8 @@ class Rollback:
         names = self.begun()
         if self.way() == "restore":
             names = self._with_restore([name for name in names if name not in DATA_STEPS])
-        elif not self.automatic:
-            names = [name for name in names if name != "load"]  # rows written since stay: a person asked for it
+        elif self.journal.last("closed", outcome="succeeded"):
+            names = [name for name in names if name != "load"]  # people have worked with these rows since: they stay
         return [STEPS[name](self.deployment) for name in names]
 
     def _with_restore(self, names: list[str]) -> list[str]:
