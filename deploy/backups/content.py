@@ -21,11 +21,12 @@ from collections import deque
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
+
+from deploy.backups.manifest import TableContent
 
 Connection = psycopg.Connection[Any]
 
@@ -104,14 +105,6 @@ SELECT line FROM (
   UNION ALL
   SELECT concat_ws(' ', 'extension', quote_ident(x.extname)) FROM pg_catalog.pg_extension x
 ) AS lines ORDER BY line COLLATE "C\""""
-
-
-@dataclass(frozen=True)
-class TableContent:
-    """How many rows a table has, and the sum of their hashes (a whole number as text: it exceeds what JSON keeps)."""
-
-    rows: int
-    checksum: str
 
 
 Content = dict[str, TableContent]

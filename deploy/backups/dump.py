@@ -28,9 +28,16 @@ from deploy.steps.base import Progress
 A = TypeVar("A")
 B = TypeVar("B")
 LONG = 6 * 3600.0
+DUMPING = "pipeline-deploy dump"  # what our pg_dump is called among the server's sessions
+
 # Held by whoever makes backups: unfinished folders are those of the dead. It ends with the transaction, whatever
 # pooler stands between.
 LOCK: LiteralString = "SELECT pg_catalog.pg_try_advisory_xact_lock(hashtext('pipeline-deploy'), hashtext('backup'))"
+
+# Whoever holds the lock is alone, so a dump that still runs has outlived its own run, and would write among our files.
+ORPHANS: LiteralString = f"""
+SELECT pg_catalog.pg_terminate_backend(pid, 5000) FROM pg_catalog.pg_stat_activity
+WHERE application_name = '{DUMPING}' AND usename = current_user AND datname = current_database()"""
 
 
 def create(backups: Backups, id: str, *, release: str, deployment: str, progress: Progress) -> dict[str, Manifest]:
@@ -118,6 +125,7 @@ class _Dump:
         progress.say(f"dumping {self.site.dbname(self.database)}")
         with refusals(f"backup of {self.site.dbname(self.database)}"), ExitStack() as stack:
             first, *others = [stack.enter_context(self.site.connect(self.database)) for _ in range(1 + self.jobs)]
+            first.execute(ORPHANS)
             found = self._dumped(first, others)
         files = found.pop("files")
         manifest = Manifest(
@@ -161,7 +169,8 @@ class _Dump:
     def script(self, snapshot: str) -> Script:
         env, secrets = self.site.libpq(self.database)
         text = f"umask 077\nmkdir -p {shlex.quote(self.place.of(self.database))}\n{dump_line(self.jobs, self.data)}"
-        return Script(text, env={**env, "SNAPSHOT": snapshot}, secrets=secrets, on=HOST, timeout=LONG)
+        env |= {"SNAPSHOT": snapshot, "PGAPPNAME": DUMPING}
+        return Script(text, env=env, secrets=secrets, on=HOST, timeout=LONG)
 
 
 def both(background: Callable[[], A], foreground: Callable[[], B], used: Sequence[Connection]) -> tuple[A, B]:

@@ -7,11 +7,18 @@ backups/20261123T011500Z-1a2b/app/manifest.json    written when the dump is comp
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from deploy.backups.content import TableContent
+
+@dataclass(frozen=True)
+class TableContent:
+    """How many rows a table has, and the sum of their hashes (a whole number as text: it exceeds what JSON keeps)."""
+
+    rows: int
+    checksum: str
 
 
 class Record(BaseModel):

@@ -6,11 +6,12 @@ import shlex
 import time
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from secrets import token_hex
 
 from deploy.backups import content
 from deploy.backups.dump import LONG, both, read_sums, sums_script
 from deploy.backups.manifest import File, Manifest, Receipt
-from deploy.backups.scratch import create_scratch, refusals, seconds_since
+from deploy.backups.scratch import beside, create_scratch, dropped, leftovers_dropped, refusals, seconds_since
 from deploy.backups.store import HOST, Backups
 from deploy.command import Script
 from deploy.errors import StepFailed
@@ -27,7 +28,7 @@ def prove(backups: Backups, id: str, database: str, *, scratch: str, purpose: st
     when a file is not what it was or anything in the database differs.
     """
     began = time.monotonic()
-    manifest = backups.manifest(id, database)
+    manifest, sha256 = backups.readable(id, database)
     progress.say(f"proving the backup: restoring it into {scratch}")
     create_scratch(backups.site, database, scratch, purpose)
     restored_seconds = restore_into(backups, manifest, scratch)
@@ -35,7 +36,7 @@ def prove(backups: Backups, id: str, database: str, *, scratch: str, purpose: st
     receipt = Receipt(
         id=id,
         database=database,
-        manifest=backups.digest(id, database),
+        manifest=sha256,
         restored_into=scratch,
         by=backups.operator(),
         at=datetime.now(UTC),
@@ -47,6 +48,17 @@ def prove(backups: Backups, id: str, database: str, *, scratch: str, purpose: st
     )
     backups.site.write(backups.place(id).receipt(database), receipt.text(), 0o600)
     return receipt
+
+
+def prove_aside(backups: Backups, id: str, database: str, progress: Progress) -> Receipt:
+    """A fresh receipt for any backup, by way of a scratch database that is dropped in any case."""
+    site = backups.site
+    scratch = beside(site.dbname(database), f"scratch_{token_hex(2)}")
+    leftovers_dropped(site, database, "backup ")
+    try:
+        return prove(backups, id, database, scratch=scratch, purpose=f"backup {id}", progress=progress)
+    finally:
+        dropped(site, database, scratch)
 
 
 def restore_into(backups: Backups, manifest: Manifest, dbname: str) -> float:

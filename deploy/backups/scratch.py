@@ -131,28 +131,33 @@ def drop_scratch(deployment: Deployment) -> list[str]:
         name
         for database in deployment.system.backup.databases
         for name in [deployment.scratch(database)]
-        if _dropped(deployment.site, database, name)
+        if dropped(deployment.site, database, name)
     ]
 
 
-def _dropped(site: Site, database: str, name: str) -> bool:
+def dropped(site: Site, database: str, name: str) -> bool:
+    """Drop one scratch database; whether it was there."""
     with administrator(site, database) as admin:
         return drop_ours(site, database, admin, name)
 
 
 def drop_leftovers(deployment: Deployment) -> list[str]:
     """Drop scratch databases of other deployments: the lock says that they are over. Those in use stay."""
-    return [name for database in deployment.system.backup.databases for name in _leftovers(deployment, database)]
+    return [
+        name
+        for database in deployment.system.backup.databases
+        for name in leftovers_dropped(deployment.site, database, "deployment ", deployment.scratch(database))
+    ]
 
 
-def _leftovers(deployment: Deployment, database: str) -> list[str]:
+def leftovers_dropped(site: Site, database: str, purpose: str, but: str = "") -> list[str]:
+    """Drop the scratch databases made for such a purpose, but one, that nobody is connected to; their names."""
     found = (
         "SELECT datname FROM pg_catalog.pg_database WHERE starts_with(datname, %s)"
         " AND starts_with(shobj_description(oid, 'pg_database'), %s) AND datname <> %s"
     )
-    prefix = f"{deployment.site.dbname(database)}_scratch_"
-    with administrator(deployment.site, database) as admin:
-        rows = admin.execute(found, [prefix, f"{SCRATCH} deployment ", deployment.scratch(database)]).fetchall()
+    with administrator(site, database) as admin:
+        rows = admin.execute(found, [f"{site.dbname(database)}_scratch_", f"{SCRATCH} {purpose}", but]).fetchall()
         return [name for (name,) in rows if _drop_unused(admin, name)]
 
 

@@ -54,11 +54,15 @@ class Place:
 
 @dataclass(frozen=True)
 class BackupInfo:
-    """One database of one backup as it lies there; `problem` says why it does not count, empty when it does."""
+    """One database of one backup as it lies there; `problem` says why it does not count, empty when it does.
+
+    `sha256` is that of the manifest's file, as a receipt quotes it.
+    """
 
     id: str
     database: str
     path: str
+    sha256: str
     manifest: Manifest | None
     receipt: Receipt | None
     problem: str
@@ -105,17 +109,15 @@ class Backups:
         there = ", ".join(info.id for info in infos[:5]) or "none"
         raise ConfigError(f"there is no backup {id} of {database}", fix=f"The newest are: {there}.")
 
-    def manifest(self, id: str, database: str) -> Manifest:
-        """The manifest of a backup; StepFailed when it cannot be read, ConfigError when there is no such backup."""
+    def readable(self, id: str, database: str) -> tuple[Manifest, str]:
+        """The manifest of a backup, and its sha256; StepFailed when unreadable, ConfigError when there is none."""
         info = self.find(id, database)
         if not info.manifest:
             raise StepFailed(f"{info.path}: {info.problem}")
-        return info.manifest
+        return info.manifest, info.sha256
 
-    def digest(self, id: str, database: str) -> str:
-        """The sha256 of a manifest's file, as a receipt quotes it."""
-        path = shlex.quote(self.place(id).manifest(database))
-        return self.site.execute(Script(f"{SUM}\n$sum <{path}", on=HOST)).out.split()[0]
+    def manifest(self, id: str, database: str) -> Manifest:
+        return self.readable(id, database)[0]
 
     def operator(self) -> str:
         """Who does this: `who@host`, the name from the environment where it gives one."""
@@ -152,5 +154,6 @@ def _info(backups: str, folder: str, sha256: str, manifest_text: str, receipt_te
         receipt = Receipt.model_validate_json(receipt_text) if receipt_text else None
     except ValidationError as error:
         problem = f"{error.title.lower()} cannot be read: {error.errors()[0]['msg']}"
-        return BackupInfo(id, database, path, None, None, problem)
-    return BackupInfo(id, database, path, manifest, receipt, problem_of(id, database, sha256, manifest, receipt))
+        return BackupInfo(id, database, path, sha256, None, None, problem)
+    problem = problem_of(id, database, sha256, manifest, receipt)
+    return BackupInfo(id, database, path, sha256, manifest, receipt, problem)

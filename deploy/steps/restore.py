@@ -32,10 +32,10 @@ class RestoreStep(Step):
 
     @property
     def databases(self) -> list[str]:
-        """Those that the deployment can have changed."""
+        """Those that the deployment can have changed; all that are backed up where the system does not say."""
         system = self.deployment.system
         changed = {part.database for part in (system.migrations, system.load) if part}
-        return [database for database in system.backup.databases if database in changed]
+        return [database for database in system.backup.databases if database in changed or not changed]
 
     def plan(self) -> list[Command]:
         return [

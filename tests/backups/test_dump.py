@@ -4,11 +4,12 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from deploy.backups import dump
 from deploy.backups.dump import create, read_sums
-from deploy.backups.proof import between, prove, verify
+from deploy.backups.proof import between, prove, prove_aside, verify
 from deploy.errors import ConfigError, StepFailed
 from tests.backups.world import PASSWORD, Said, World
 
@@ -119,6 +120,13 @@ class TestCreate:
             made(world)
         made(world)
 
+    def test_a_dump_that_outlived_its_run_is_ended(self, make: Callable[..., World]) -> None:
+        world = make(content=SMALL)
+        with world.site.connect("app", application_name=dump.DUMPING) as orphan:
+            made(world)
+            with pytest.raises(psycopg.OperationalError):
+                orphan.execute("SELECT 1")
+
     def test_an_id_is_used_once(self, make: Callable[..., World]) -> None:
         world = make(content=SMALL)
         made(world)
@@ -207,6 +215,15 @@ class TestProof:
         world.sql(f"CREATE DATABASE {world.name}_scratch OWNER {world.name}_app", "postgres", "admin")
         self.proof(world)
         assert world.sql("SELECT count(*) FROM plain", f"{world.name}_scratch") == [(100,)]
+
+    def test_a_fresh_receipt_leaves_no_database_behind(self, make: Callable[..., World]) -> None:
+        world = make(content=SMALL)
+        made(world)
+        prove(world.backups, ID, "app", scratch=f"{world.name}_scratch_dead", purpose="backup x", progress=Said())
+        first = world.backups.find(ID, "app").receipt
+        again = prove_aside(world.backups, ID, "app", Said())
+        assert again == world.backups.find(ID, "app").receipt != first
+        assert world.databases() == {world.name}
 
     def test_an_unknown_backup_names_those_there_are(self, make: Callable[..., World]) -> None:
         world = make(content=SMALL)

@@ -26,7 +26,7 @@ def info(days: float, *, verified: bool = True, readable: bool = True, database:
         started_at=started, seconds=1, bytes=1, files={}, tables={}, sequences={}, shape="",
     )  # fmt: skip
     problem = "" if verified and readable else "never restored: no receipt"
-    return BackupInfo(id, database, f"/b/{id}", manifest if readable else None, None, problem)
+    return BackupInfo(id, database, f"/b/{id}", "", manifest if readable else None, None, problem)
 
 
 def ids(*days: float) -> set[str]:
