@@ -10,6 +10,7 @@ from datetime import datetime
 from deploy.errors import ConfigError, nearest
 
 NAME = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+SPECIAL = re.compile(r"[\\.+*?()\[\]{}|^$]")
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,10 @@ class Scope:
     def fill(self, text: str) -> str:
         """The text with every `{name}` replaced; a name nobody gave is a ConfigError with the nearest one."""
         return NAME.sub(self._value, text)
+
+    def pattern(self, text: str) -> str:
+        """A regular expression (Python's or awk's) with every `{name}` replaced by its value, taken literally."""
+        return NAME.sub(lambda match: SPECIAL.sub(r"\\\g<0>", self._value(match)), text)
 
     def _value(self, match: re.Match[str]) -> str:
         name = match[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -34,8 +35,14 @@ done""")
         return every("tools on the PATH", words(output), {"there"})
 
 
+MARK = "== pattern: "
+
+
 class Processes(Probe):
-    """As many processes of the user who asks match as may; the asking ones, their parents and children never count."""
+    """As many processes of the user who asks match as may; the asking ones, their parents and children never count.
+
+    `{name}` in a pattern stands for its literal value.
+    """
 
     name: ClassVar[str] = "machine.processes"
     example: ClassVar[str] = "match: ['-m engine[.]extraction[.]run']\nat_most: 0"
@@ -44,19 +51,23 @@ class Processes(Probe):
     at_most: int = Field(0, ge=0)
 
     def ask(self, scope: Scope) -> Shell:
-        return Shell('echo $$\nps -ww -u "$(id -u)" -o pid=,ppid=,pgid=,args=')
+        patterns = [scope.pattern(one) for one in self.match]
+        filled = "" if patterns == list(self.match) else f"printf '{MARK}%s\\n' {' '.join(map(shlex.quote, patterns))}"
+        return Shell(f'echo $$\nps -ww -u "$(id -u)" -o pid=,ppid=,pgid=,args= || exit 3\n{filled}'.strip())
 
     def judge(self, output: Output) -> Verdict:
         expected = (
             f"{self.at_least} to {self.at_most} processes" if self.at_least else f"at most {self.at_most} processes"
         )
-        asking, _, listing = output.out.partition("\n")
+        text, *patterns = output.out.rstrip("\n").split(f"\n{MARK}")
+        asking, _, listing = text.partition("\n")
+        patterns = patterns or list(self.match)
         found = [line.split(None, 3) for line in listing.splitlines()]
         if not any(pid == asking for pid, *_ in found):
             return unknown(expected, "ps does not list the process that asks", output.out)
         own = set(_family(asking, {pid: (parent, group) for pid, parent, group, *_ in found}))
         others = [(pid, args) for pid, _, _, args in found if pid not in own]
-        matching = [f"{pid}: {args[:160]}" for pid, args in others if any(re.search(one, args) for one in self.match)]
+        matching = [f"{pid}: {args[:160]}" for pid, args in others if any(re.search(one, args) for one in patterns)]
         holds = self.at_least <= len(matching) <= self.at_most
         return judged(holds, expected, f"{len(matching)} of {len(others)}", "\n".join(matching[:20]))
 

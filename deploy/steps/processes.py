@@ -38,7 +38,7 @@ if [ -n "$(pids)" ]; then echo "these survive a KILL:" $(pids) >&2; exit 9; fi""
 
 
 def query(deployment: Deployment, text: str = "mine", **options: float) -> Script:
-    patterns = deployment.system.processes.match
+    patterns = [deployment.scope().pattern(pattern) for pattern in deployment.system.processes.match]
     env = {"MATCH": "|".join(f"({pattern})" for pattern in patterns) if patterns else "^$"}
     env |= {key.upper(): f"{value:.0f}" for key, value in options.items()}
     return Script(MINE + text, env=env, timeout=30 + sum(options.values()) * 2, note="the system's own processes")

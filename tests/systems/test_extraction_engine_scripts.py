@@ -17,7 +17,6 @@ import pytest
 
 from deploy import checklist
 from deploy.channels.postgres import answer
-from deploy.probes.command import Prints
 from deploy.probes.sql import Query
 from deploy.question import Output, Shell
 from deploy.result import Status, Verdict, unknown
@@ -64,11 +63,14 @@ def make(postgres: LivePostgres, releases: Releases) -> Make:
 def judge(item: str, engine: Engine, postgres: LivePostgres, tmp_path: Path) -> Verdict:
     """What an item says of an engine, asked as a shell would."""
     probe = LIST.by_id[item].probe
-    assert isinstance(probe, Prints)
+    assert probe
     folder = str(engine.folder)
     names = {
         "release": folder,
         "current": folder,
+        "control": str(tmp_path),
+        "commit": subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=folder, text=True).strip(),
+        "jobs_below": folder,
         "python": sys.executable,
         "system": str(FOLDER),
         "shared": str(tmp_path),
@@ -179,7 +181,7 @@ def test_a_dry_run_that_writes_is_caught(make: Make, postgres: LivePostgres, tmp
 def copied(engine: Engine, tmp_path: Path) -> Engine:
     """The same engine in a folder and an environment of its own, to be spoiled."""
     folder = tmp_path / "spoiled"
-    shutil.copytree(engine.folder, folder, symlinks=True, ignore=shutil.ignore_patterns(".git"))
+    shutil.copytree(engine.folder, folder, symlinks=True)
     return replace(engine, folder=folder, environment=dict(engine.environment))
 
 
@@ -209,6 +211,28 @@ def test_bad_health_is_caught(make: Make, postgres: LivePostgres, tmp_path: Path
     for item in ("dashboard-works", "healthy"):
         verdict = judge(item, engine, postgres, tmp_path)
         assert (verdict.status, verdict.found) == (Status.FAIL, "CRITICAL")
+
+
+@pytest.mark.parametrize(
+    ("branch", "item"), [("broken/tests-fail", "tests"), ("broken/secret-committed", "keys-not-committed")]
+)
+def test_a_broken_release_is_caught_before_it_runs(
+    branch: str, item: str, make: Make, releases: Releases, postgres: LivePostgres, tmp_path: Path
+) -> None:
+    (tmp_path / "source.git").symlink_to(releases.repository)
+    for ref, wanted in ((branch, Status.FAIL), ("main", Status.PASS)):
+        assert judge(item, make(ref), postgres, tmp_path).status is wanted
+
+
+def test_a_job_of_this_release_is_found_and_no_other(fresh: Engine, postgres: LivePostgres, tmp_path: Path) -> None:
+    assert judge("jobs-stopped", fresh, postgres, tmp_path).status is Status.PASS
+    for below, wanted in ((str(tmp_path), Status.PASS), (str(fresh.folder), Status.FAIL)):
+        python = f"{below}/.venv/bin/python"
+        waiting = [python, "-c", "read line", "-m", "engine.extraction.run_all"]
+        with subprocess.Popen(waiting, executable="/bin/sh", stdin=subprocess.PIPE, process_group=0) as job:
+            found = judge("jobs-stopped", fresh, postgres, tmp_path)
+            job.kill()
+        assert found.status is wanted, found
 
 
 def test_without_a_database_nothing_passes(make: Make, postgres: LivePostgres, tmp_path: Path) -> None:
