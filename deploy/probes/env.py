@@ -14,7 +14,19 @@ from deploy.result import Verdict
 from deploy.scope import Scope
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-PLACEHOLDERS = ("*your_*", "*your-*", "*_here", "*change*me*", "*placeholder*", "<*>", "xxx*", "todo", "example")
+PLACEHOLDERS = [
+    "*your_*",
+    "*your-*",
+    "*_here",
+    "*changeme*",
+    "*change_me*",
+    "*change-me*",
+    "*placeholder*",
+    "<*>",
+    "xxx*",
+    "todo",
+    "example",
+]
 
 
 class Set(Probe):

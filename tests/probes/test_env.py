@@ -10,7 +10,7 @@ from deploy.question import Shell
 
 from .asking import FAIL, PASS, UNKNOWN, Situation, ask_shell, asked, check
 
-REAL = {"API_KEY": "k-3f9a'$(echo no)`x`\"*", "DATABASE_URL": "postgresql://app:s3cr3t@db:5432/app"}
+REAL = {"API_KEY": "k-exchange-home-3f9a'$(echo no)`x`\"*", "DATABASE_URL": "postgresql://app:s3cr3t@db:5432/app"}
 SQLITE = {"DATABASE_URL": "file:../web/dev.db"}
 URL = {"names": ["DATABASE_URL"], "starts_with": ["postgresql://", "postgres://"]}
 FAKES = ["YOUR_KEY_HERE", "changeme", "Change-Me", "<your key>", "xxxxxxxx", "TODO", "paste_it_here", "placeholder"]

@@ -7,7 +7,7 @@ import pytest
 from deploy.probes.files import Exists, Free, Mode, mode_of, space
 from deploy.question import Output, Shell
 
-from .asking import FAIL, PASS, UNKNOWN, Situation, ask_shell, asked, check
+from .asking import FAIL, PASS, UNKNOWN, Situation, ask_shell, asked, check, check_without_tools
 
 FULL, EMPTY, GONE, LINK = "{root}/full", "{root}/empty", "{root}/gone", "{root}/dangling"
 CLOSED, FOLDER, BARE = "{root}/closed/file", "{root}/folder", "{root}/bare"
@@ -77,6 +77,7 @@ def test_live(situation: Situation, files: Path) -> None:
     (question,) = asked(situation.made(), situation.scope(str(files)))
     assert isinstance(question, Shell)
     check(situation, [ask_shell(situation, question, files)], files)
+    check_without_tools(situation, question, files)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from deploy.probes.git import Secrets
 from deploy.question import Output, Shell
 
-from .asking import FAIL, PASS, UNKNOWN, Situation, ask_shell, asked, check
+from .asking import FAIL, PASS, UNKNOWN, Situation, ask_shell, asked, check, check_without_tools
 
 KEY = "sk-ant-" + "a1B2" * 8
 URL = "postgresql://app:" + "hunter22@db/app"
@@ -99,6 +99,7 @@ def test_live(situation: Situation, repositories: Path) -> None:
     found = ask_shell(situation, question, repositories)
     verdict = check(situation, [found], repositories)
     assert KEY not in f"{found}{verdict}" and "hunter22" not in f"{found}{verdict}"
+    check_without_tools(situation, question, repositories)
 
 
 @pytest.mark.live

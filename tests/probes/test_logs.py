@@ -7,7 +7,7 @@ import pytest
 from deploy.probes.logs import Clean, Levels
 from deploy.question import Output, Shell
 
-from .asking import FAIL, PASS, UNKNOWN, Situation, ask_shell, asked, check
+from .asking import FAIL, PASS, UNKNOWN, Situation, ask_shell, asked, check, check_without_tools
 
 KEY = "sk-ant-" + "a1B2" * 8
 VALUE = "value-of-the-variable"
@@ -83,6 +83,7 @@ def test_live(situation: Situation, logs: Path) -> None:
     verdict = check(situation, [found], logs)
     if situation.probe == "logs.clean":
         assert not any(one in f"{found}{verdict}" for one in (KEY, VALUE, "someone@"))
+    check_without_tools(situation, question, logs)
 
 
 def test_lines_without_a_time_count_and_messages_are_told_apart_from_levels() -> None:

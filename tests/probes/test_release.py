@@ -8,7 +8,7 @@ import pytest
 from deploy.probes.release import Intact
 from deploy.question import Output, Shell
 
-from .asking import FAIL, PASS, UNKNOWN, Situation, ask_shell, asked, check
+from .asking import FAIL, PASS, UNKNOWN, Situation, ask_shell, asked, check, check_without_tools
 
 SITUATIONS = [
     Situation("release.intact", "holds", PASS, {"release": "{root}/whole"}),
@@ -40,6 +40,7 @@ def test_live(situation: Situation, releases: Path) -> None:
     (question,) = asked(situation.made(), situation.scope(str(releases)))
     assert isinstance(question, Shell)
     check(situation, [ask_shell(situation, question, releases)], releases)
+    check_without_tools(situation, question, releases)
 
 
 @pytest.mark.parametrize("text", ["", "listed\t2\n", "whole\ta\nlisted\t2\n", "whole\ta\n"])

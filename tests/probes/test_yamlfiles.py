@@ -7,7 +7,7 @@ import pytest
 from deploy.probes.yamlfiles import Keys, Placeholders, Value
 from deploy.question import Output, Shell
 
-from .asking import FAIL, PASS, UNKNOWN, Situation, ask_shell, asked, check
+from .asking import FAIL, PASS, UNKNOWN, Situation, ask_shell, asked, check, check_without_tools
 
 GOOD, OTHER, CLOSED = "{root}/extraction.yaml", "{root}/sources.yaml", "{root}/closed.yaml"
 TRUST = {"key": "trust_levels", "all_of": ["serper", "osm"], "each": {"at_least": 0, "at_most": 100}, "integer": True}
@@ -51,6 +51,7 @@ def test_live(situation: Situation, files: Path) -> None:
     (question,) = asked(situation.made(), situation.scope(str(files)))
     assert isinstance(question, Shell)
     check(situation, [ask_shell(situation, question, files)], files)
+    check_without_tools(situation, question, files)
 
 
 @pytest.mark.parametrize("text", ["", "a: [", "a:\n\tb: 1", "a: 2026-99-99", "!!python/object:os.system {}"])
