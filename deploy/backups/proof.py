@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shlex
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from secrets import token_hex
 
 from deploy.backups import content
-from deploy.backups.dump import LONG, both, read_sums, sums_script
+from deploy.backups.dump import LONG, read_sums, sums_script
 from deploy.backups.manifest import File, Manifest, Receipt
 from deploy.backups.scratch import beside, create_scratch, dropped, leftovers_dropped, refusals, seconds_since
 from deploy.backups.store import HOST, Backups
@@ -62,13 +63,32 @@ def prove_aside(backups: Backups, id: str, database: str, progress: Progress) ->
 
 
 def restore_into(backups: Backups, manifest: Manifest, dbname: str) -> float:
-    """pg_restore into an empty database, while the files are summed up again; the seconds that pg_restore took."""
+    """pg_restore into an empty database, while the files are summed up again; the seconds that pg_restore took.
+
+    Raises StepFailed; when files are damaged, that is what it says, whatever pg_restore made of them.
+    """
     site, data = backups.site, backups.place(manifest.id).data(manifest.database)
     command = restore_script(site, manifest.database, backups.jobs, data, dbname)
-    sums, done = both(lambda: site.execute(sums_script(data)), lambda: site.execute(command), [])
-    if spoilt := damaged(manifest, read_sums(sums.out)):
-        raise StepFailed(f"backup {manifest.id}: its files are not what was dumped: {', '.join(spoilt[:MOST])}")
+    with ThreadPoolExecutor(1) as pool:
+        summing = pool.submit(site.execute, sums_script(data))
+        try:
+            done = site.execute(command)
+        finally:
+            _undamaged_or_fail(backups, manifest, read_sums(summing.result().out))
     return round(done.took, 3)
+
+
+def _undamaged_or_fail(backups: Backups, manifest: Manifest, files: dict[str, File]) -> None:
+    if spoilt := damaged(manifest, files):
+        named = ", ".join(spoilt[:MOST])
+        raise _disproved(backups, manifest, f"backup {manifest.id}: its files are not what was dumped: {named}")
+
+
+def _disproved(backups: Backups, manifest: Manifest, message: str) -> StepFailed:
+    """The backup was seen not to be what its manifest says: a receipt that says otherwise is withdrawn, and kept."""
+    receipt = shlex.quote(backups.place(manifest.id).receipt(manifest.database))
+    backups.site.execute(Script(f"[ ! -e {receipt} ] || mv {receipt} {receipt}.withdrawn", on=HOST))
+    return StepFailed(message)
 
 
 def restore_script(site: Site, database: str, jobs: int, data: str, dbname: str) -> Script:
@@ -87,7 +107,8 @@ def same_or_fail(backups: Backups, manifest: Manifest, dbname: str) -> None:
     """Raise StepFailed unless the database holds exactly what the manifest says."""
     if found := compared(backups, manifest, dbname):
         more = f" and {len(found) - MOST} more" if len(found) > MOST else ""
-        raise StepFailed(f"{dbname} differs from backup {manifest.id}: {'; '.join(found[:MOST])}{more}")
+        message = f"{dbname} differs from backup {manifest.id}: {'; '.join(found[:MOST])}{more}"
+        raise _disproved(backups, manifest, message)
 
 
 def compared(backups: Backups, manifest: Manifest, dbname: str) -> list[str]:

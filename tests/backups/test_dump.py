@@ -187,9 +187,20 @@ class TestProof:
             (data.parent / "stranger").write_text("x")
         (problem,) = verify(world.backups, ID, "app")
         assert problem.endswith({"change": "changed", "remove": "missing", "add": "not in the manifest"}[damage])
-        with pytest.raises(StepFailed):
+        with pytest.raises(StepFailed, match="its files are not what was dumped"):
             self.proof(world)
         assert not (world.folder / ID / "app/receipt.json").exists()
+
+    def test_what_was_proven_once_and_is_damaged_now_counts_no_more(self, make: Callable[..., World]) -> None:
+        world = make(content=SMALL)
+        made(world)
+        self.proof(world)
+        (world.folder / ID / "app/data/stranger").write_text("x")
+        assert world.backups.find(ID, "app").verified
+        with pytest.raises(StepFailed, match="not what was dumped: stranger"):
+            prove_aside(world.backups, ID, "app", Said())
+        assert world.backups.find(ID, "app").problem == "never restored: no receipt"
+        assert (world.folder / ID / "app/receipt.json.withdrawn").exists()
 
     def test_other_content_gets_no_receipt(self, make: Callable[..., World]) -> None:
         world = make(content=SMALL)
