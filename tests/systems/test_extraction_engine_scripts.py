@@ -84,6 +84,7 @@ def judge(item: str, engine: Engine, postgres: LivePostgres, tmp_path: Path) -> 
         capture_output=True,
         text=True,
         timeout=question.timeout,
+        process_group=0,
     )
     if done.returncode not in question.exits:
         return unknown("an answer", f"exit {done.returncode}", done.stdout + done.stderr)
