@@ -4,7 +4,7 @@ What was reached is read off the databases themselves, so that a restore that wa
 running it again:
 
     <name>_restore_<id> without the comment `verified`    half restored: dropped and made again
-    <name>_restore_<id> with it                           complete and equal: swap
+    <name>_restore_<id> with it                           complete: compared once more, then swapped
     <name> with the comment `restored …`                  swapped: done
 """
 
@@ -21,16 +21,17 @@ from psycopg import sql
 from deploy.backups import content
 from deploy.backups.content import Connection
 from deploy.backups.manifest import Manifest
-from deploy.backups.proof import restore_into, same_or_fail
+from deploy.backups.proof import compared, restore_into, same_or_fail
 from deploy.backups.scratch import administrator, beside, create_like, described, drop_ours, refusals, remark
 from deploy.backups.store import Backups
 from deploy.deployment import Deployment
 from deploy.errors import StepFailed
 from deploy.steps.base import Facts, Progress
 
-UNFINISHED = "pipeline-deploy restore of"
-VERIFIED = "pipeline-deploy verified restore of"
-RESTORED = "pipeline-deploy restored"
+OURS = "pipeline-deploy "
+UNFINISHED = f"{OURS}restore of"
+VERIFIED = f"{OURS}verified restore of"
+RESTORED = f"{OURS}restored"
 LISTS = frozenset({"search_path", "temp_tablespaces", "session_preload_libraries", "local_preload_libraries"})
 
 
@@ -87,12 +88,16 @@ class Restore:
         """The new database, complete and equal to the manifest; the seconds that pg_restore took."""
         with administrator(self.site, self.database) as admin:
             found = described(admin, self.fresh)
-            if found and str(found["comment"]).startswith(VERIFIED):
+            if (
+                found
+                and str(found["comment"]).startswith(VERIFIED)
+                and not compared(self.backups, manifest, self.fresh)
+            ):
                 return 0.0
             production = described(admin, self.dbname)
             if not production:
                 raise StepFailed(f"there is no database {self.dbname} whose place {self.fresh} could take")
-            drop_ours(self.site, self.database, admin, self.fresh, UNFINISHED)
+            drop_ours(self.site, self.database, admin, self.fresh, OURS)
             purpose = f"{UNFINISHED} {self.backup_id}"
             create_like(admin, self.dbname, self.fresh, str(production["owner"]), purpose)
         progress.say(f"restoring backup {self.backup_id} into {self.fresh}")

@@ -103,6 +103,15 @@ def test_production_stays_open_when_somebody_cannot_be_sent_away(world: World) -
     assert RestoreStep(world.deployment).do(Said())["databases"]["app"]["written_since"] == {"public.plain": 5}
 
 
+def test_a_verified_copy_that_was_written_to_since_is_made_again(world: World) -> None:
+    work = Restore(world.deployment, "app", world.deployment.id)
+    work._prepare(world.backups.manifest(world.deployment.id, "app"), Said())
+    world.sql("INSERT INTO plain (t) VALUES ('stray')", work.fresh)
+    work.run(Said())
+    assert rows(world) == 100
+    assert world.backups.find(world.deployment.id, "app").verified
+
+
 def test_a_damaged_backup_leaves_production_alone(world: World) -> None:
     data = next((world.folder / world.deployment.id / "app/data").glob("*.dat.gz"))
     data.write_bytes(data.read_bytes()[:-1] + b"\7")
