@@ -1,0 +1,1 @@
+"""Migrations: read from a release, compared with a database's history, classified, applied, and proven."""
