@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-from deploy.backups.proof import prove
+from deploy.backups.proof import prove_aside
 from deploy.backups.proof import verify as flaws
 from deploy.backups.retention import prune as pruned
 from deploy.backups.schedule import Schedule, install, remove
-from deploy.backups.scratch import drop_scratch
 from deploy.backups.store import BackupInfo, Backups
 from deploy.command import paste
 from deploy.errors import ConfigError, GateClosed
@@ -68,19 +67,9 @@ def verify(session: Session, id: str | None, again: bool, view: View) -> None:
     if problems:
         raise GateClosed("\n".join([f"Backup {chosen} cannot be relied on:", *problems]))
     if again:
-        _prove(session, store, chosen, view)
-    view.say(f"Backup {chosen}: every file is as it was written" + (", restored and compared again." if again else "."))
-
-
-def _prove(session: Session, store: Backups, id: str, view: View) -> None:
-    deployment = session.before(new_id())
-    progress = view.step("prove the backup again")
-    try:
         for name in store.databases:
-            purpose = f"verification {deployment.id}"
-            prove(store, id, name, scratch=deployment.scratch(name), purpose=purpose, progress=progress)
-    finally:
-        drop_scratch(deployment)
+            prove_aside(store, chosen, name, view.step("prove the backup again"))
+    view.say(f"Backup {chosen}: every file is as it was written" + (", restored and compared again." if again else "."))
 
 
 def restore_plan(session: Session, id: str) -> str:
