@@ -33,7 +33,7 @@ relations as materialized (
 ),
 tables as materialized (select * from relations where relkind in ('r', 'p', 'v', 'm', 'f'))
 select 'table ' || t.name as object,
-    t.relkind || t.relpersistence || case when t.relrowsecurity then ' row security' else '' end as definition
+    t.relkind::text || t.relpersistence || case when t.relrowsecurity then ' row security' else '' end as definition
 from tables t
 union all
 select format('column %s.%I', t.name, a.attname), format_type(a.atttypid, a.atttypmod)
