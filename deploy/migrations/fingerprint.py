@@ -33,7 +33,7 @@ relations as materialized (
 ),
 tables as materialized (select * from relations where relkind in ('r', 'p', 'v', 'm', 'f'))
 select 'table ' || t.name as object,
-    t.relkind::text || t.relpersistence || case when t.relrowsecurity then ' row security' else '' end as definition
+    format('%s%s%s', t.relkind, t.relpersistence, case when t.relrowsecurity then ' row security' end) as definition
 from tables t
 union all
 select format('column %s.%I', t.name, a.attname), format_type(a.atttypid, a.atttypmod)
@@ -58,7 +58,7 @@ from path, relations r join pg_sequence q on q.seqrelid = r.oid
 union all
 select 'view ' || t.name, pg_get_viewdef(t.oid) from path, tables t where t.relkind in ('v', 'm')
 union all
-select format('trigger %I on %s', g.tgname, t.name), pg_get_triggerdef(g.oid) || ' ' || g.tgenabled
+select format('trigger %I on %s', g.tgname, t.name), format('%s %s', pg_get_triggerdef(g.oid), g.tgenabled)
 from path, tables t join pg_trigger g on g.tgrelid = t.oid where not g.tgisinternal
 union all
 select format('enum %I.%I', s.name, y.typname), string_agg(quote_literal(e.enumlabel), ', ' order by e.enumsortorder)
