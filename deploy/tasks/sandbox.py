@@ -26,7 +26,7 @@ def status(context: Context) -> None:
 
     for service in sandbox.status(PROJECT):
         state = f"runs  pid {service.pid}" if service.pid else "stopped"
-        emit(f"{service.name:<12}{state:<18}" + (f"port {service.port}" if service.port else ""))
+        emit(f"{service.name:<18}{state:<18}" + (f"port {service.port}" if service.port else ""))
 
 
 @command()
