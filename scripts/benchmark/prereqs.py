@@ -1,0 +1,121 @@
+"""All questions of a phase in one batch, beside the same questions typed one process at a time."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from deploy.ask import ask
+from deploy.deployment import Deployment
+from deploy.item import Item
+from deploy.question import Answer, Question, Shell, Sql, Unanswered
+from deploy.session import Session, new_id
+from deploy.site import Asked, Site
+from deploy.steps.release import ReleaseStep
+from scripts.benchmark import typed
+from scripts.benchmark.figures import Figure, Pair
+from scripts.benchmark.place import Broken, Place, Quiet
+
+AIM = 0.25
+MOVING = re.compile(r"\bdf -|pg_database_size")  # what these tell changes between two looks
+IMPORTED = "deploy.tasks, deploy.operate, deploy.reports.printed, deploy.channels.postgres"
+BATCH = (
+    "`deploy.ask.ask` on the {items} items of the phase {phase} in this process, beside their {questions} questions"
+    " typed into one open shell: a fresh `sh -c` for each of the shell's, a fresh `psql` for each of the database's."
+    " Output and exits are equal{room}."
+)
+WHOLE = (
+    "the whole command `invoke prereqs`, beside the same typed questions. Besides the batch it pays for Python and its"
+    " imports, looks whether the sandbox runs, fetches the repository and prints."
+)
+
+
+class Listening(Site):
+    """A site that remembers what it was last asked and what it answered."""
+
+    asked: Sequence[Asked] = ()
+    answered: Sequence[Answer | Unanswered] = ()
+
+    def answer(self, asked: Sequence[Asked]) -> list[Answer | Unanswered]:
+        found = super().answer(asked)
+        self.asked, self.answered = asked, found
+        return found
+
+
+def measure(place: Place, runs: int) -> list[Figure]:
+    session = place.session(Listening)
+    deployment = session.deployment(new_id())
+    before, whole, parts = _prereqs(place, session, deployment, runs)
+    ReleaseStep(deployment).do(Quiet())
+    release = Phase(session, deployment, "release")
+    pairs = [release.pair() for _ in range(runs)]
+    return [
+        Figure("prereqs", before.how, whole[0], AIM),
+        Figure("invoke prereqs", WHOLE, whole[1], None, parts),
+        Figure("release items", release.how, pairs),
+    ]
+
+
+def _prereqs(
+    place: Place, session: Session, deployment: Deployment, runs: int
+) -> tuple[Phase, tuple[list[Pair], list[Pair]], dict[str, list[float]]]:
+    """The batch, the typed questions, the whole command and its parts, in turns."""
+    phase = Phase(session, deployment, "prereqs")
+    batch, whole = [], []
+    parts: dict[str, list[float]] = {"python -c pass": [], "python with what it imports": []}
+    place.python("-m", "invoke", "prereqs")  # compiles the copied checkout once
+    for _ in range(runs):
+        pair = phase.pair()
+        batch.append(pair)
+        whole.append(Pair(place.python("-m", "invoke", "prereqs"), pair.bare))
+        parts["python -c pass"].append(place.python("-c", "pass"))
+        parts["python with what it imports"].append(place.python("-c", f"import {IMPORTED}"))
+    return phase, (batch, whole), parts
+
+
+class Phase:
+    """The items of one phase, ready to be asked both ways; asked once by us, untimed, to know the questions."""
+
+    def __init__(self, session: Session, deployment: Deployment, name: str) -> None:
+        assert isinstance(session.site, Listening)
+        self.name, self.site, self.scope = name, session.site, deployment.scope()
+        self.items: Sequence[Item] = session.checklist.phase(name)
+        ask(self.items, self.site, self.scope)
+        self.questions: list[Question] = [question for _, question in self.site.asked]
+
+    @property
+    def how(self) -> str:
+        room = ", but for sizes in bytes, which move between two looks" if any(map(moves, self.questions)) else ""
+        return BATCH.format(items=len(self.items), phase=self.name, questions=len(self.questions), room=room)
+
+    def pair(self) -> Pair:
+        """Both ways, one after the other; Broken when an answer differs."""
+        began = time.monotonic()
+        ask(self.items, self.site, self.scope)
+        ours = time.monotonic() - began
+        with TemporaryDirectory(prefix="pipeline-deploy-typed-") as folder:
+            bare = typed.run(typed.script(self.questions, self.site, Path(folder)))
+            self._compare(Path(folder))
+        return Pair(ours, bare)
+
+    def _compare(self, folder: Path) -> None:
+        both = zip(self.questions, self.site.answered, typed.answers(self.questions, folder), strict=True)
+        for question, answer, told in both:
+            if seen(question, typed.as_typed(answer)) != seen(question, told):
+                raise Broken(f"answers differ for {question}:\nours  {typed.as_typed(answer)}\ntyped {told}")
+
+
+def moves(question: Question) -> bool:
+    """Whether a question asks for a size that changes by itself."""
+    if isinstance(question, Shell):
+        return bool(MOVING.search(question.script))
+    return isinstance(question, Sql) and any(MOVING.search(statement) for statement in question.statements)
+
+
+def seen(question: Question, told: tuple[int, str]) -> tuple[int, str]:
+    """Exit and output as they are compared: where a size moves, without its digits."""
+    code, out = told
+    return code, re.sub(r" *\d+", " #", out) if moves(question) else out
