@@ -145,9 +145,13 @@ def _ask(
 
 
 def _send(connection: Connection[Any], question: Sql) -> list[Cursor[Any]]:
+    """Send one question; what it sets (a search_path, say) is taken back before the next."""
     limit = f"{question.timeout * 1000:.0f}"
+    connection.execute("savepoint question")
     connection.execute("select set_config('statement_timeout', %s, true)", (limit,))
-    return [connection.execute(*bind(statement, question.params)) for statement in question.statements]
+    cursors = [connection.execute(*bind(statement, question.params)) for statement in question.statements]
+    connection.execute("rollback to savepoint question")
+    return cursors
 
 
 def _rows(cursors: Sequence[Cursor[Any]], took: float) -> Rows | None:

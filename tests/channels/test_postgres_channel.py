@@ -122,6 +122,14 @@ def test_what_a_function_writes_is_rolled_back(url: Secret) -> None:
 
 
 @pytest.mark.live
+@pytest.mark.parametrize("scope", ["true", "false"])
+def test_what_a_question_sets_is_gone_for_the_next(url: Secret, scope: str) -> None:
+    first = question(f"select set_config('search_path', 'pg_catalog', {scope})", "show search_path")
+    answers = channel.answer([first, question("show search_path")], url)
+    assert [rows(answer)[-1][0][0] for answer in answers] == ["pg_catalog", '"$user", public']
+
+
+@pytest.mark.live
 def test_reading_may_start_with_a_comment_or_a_parenthesis(url: Secret) -> None:
     asked = question(
         "-- why\n /* and how */ ((select 1))", "WITH a AS (select 2) select * from a", "show server_encoding"
