@@ -37,7 +37,7 @@ OWNERS = [
 ]
 OURS_ALONE = {"tools", "room-database", "room-backups"}
 GIVEN = {"root", "releases", "shared", "current", "release", "backups", "control", "venv", "python", "system"}
-GIVEN |= {"repository", "ref", "commit", "deployment"}
+GIVEN |= {"repository", "ref", "commit", "deployment", "migrations"}
 
 
 def mapping() -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""Whether the release's files agree: `configuration.py keys|limits|taxonomy|alerts|client|schemas|show`.
+"""Whether the release's files agree: `configuration.py keys|limits|taxonomy|alerts|client|show`.
 
 Fed on standard input to the release's own Python, in the release's folder. Prints a line for each thing looked at, no
 value of a key among them, and last `verdict: holds` or `verdict: does not hold`; exits 2 when a file cannot be read.
@@ -130,15 +130,6 @@ def client() -> Iterator[Finding]:
     yield digest == module.SCHEMA_SHA256, f"schema {digest[:12]}, client of {module.SCHEMA_SHA256[:12]}"
 
 
-def schemas() -> Iterator[Finding]:
-    """The engine's schema and the web application's have the same models and columns."""
-    ours, theirs = models("engine/schema.prisma"), models("web/prisma/schema.prisma")
-    yield bool(ours), f"{len(ours)} models"
-    for name in sorted(ours.keys() | theirs.keys()):
-        if ours.get(name) != theirs.get(name):
-            yield False, f"{name}: differs, or is in one of them only"
-
-
 def show() -> Iterator[Finding]:
     """What a person should look at: field masks and default parameters of the sources."""
     for name, section in sources().items():
@@ -147,7 +138,7 @@ def show() -> Iterator[Finding]:
 
 
 def main() -> int:
-    asked = {f.__name__: f for f in (keys, limits, taxonomy, alerts, client, schemas, show)}[sys.argv[1]]
+    asked = {f.__name__: f for f in (keys, limits, taxonomy, alerts, client, show)}[sys.argv[1]]
     try:
         findings = list(asked())
     except (OSError, KeyError, TypeError, ValueError, ImportError, AttributeError, subprocess.SubprocessError) as error:
