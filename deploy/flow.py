@@ -41,7 +41,6 @@ class Flow:
 
     def __init__(self, deployment: Deployment, journal: Journal, gate: Gate, view: View, lock: Lock) -> None:
         self.deployment, self.journal, self.gate, self.view, self.lock = deployment, journal, gate, view, lock
-        self.results: list[Result] = []
 
     def run(self, phases: Sequence[Phase], *, auto_rollback: bool = True) -> None:
         """Run the phases; returns when all held. Raises GateClosed, DeploymentFailed or PersonNeeded otherwise."""
@@ -64,7 +63,6 @@ class Flow:
             self._step(phase.name, step_of(name, self.deployment))
         results = self.gate.judge(phase.name, self._site(phase.name), self._scope(), IN_FLOW)
         took = round(time.monotonic() - began, 3)
-        self.results += results
         self.journal.append("checked", phase=phase.name, took=took, results=[asdict(result) for result in results])
         self.view.checked(phase.name, results, took)
         if closing := self.gate.closing(results):

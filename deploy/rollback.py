@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from deploy.flow import View
 
 DATA_STEPS = frozenset({"migrate", "load"})  # what a restored database has undone already
+LATER = frozenset({"load", "start", "switch"})  # what stands after the migration in a flow, and is undone before it
 
 
 class Rollback:
@@ -41,7 +42,6 @@ class Rollback:
     ) -> None:
         self.deployment, self.journal, self.gate, self.view = deployment, journal, gate, view
         self.choice, self.automatic = choice, automatic
-        self.results: list[Result] = []
 
     def begun(self) -> list[str]:
         """The steps whose change was begun and not yet undone, last first; each once."""
@@ -81,8 +81,8 @@ class Rollback:
         return [STEPS[name](self.deployment) for name in names]
 
     def _with_restore(self, names: list[str]) -> list[str]:
-        """The restore stands where the migration stood: after the old release is current, before processes start."""
-        place = names.index("stop") if "stop" in names else len(names)
+        """The restore comes when the old release is current, before its processes start and the copies are dropped."""
+        place = next((index for index, name in enumerate(names) if name not in LATER), len(names))
         return [*names[:place], "restore", *names[place:]]
 
     def plan(self) -> list[Command]:
@@ -94,9 +94,10 @@ class Rollback:
         self.deployment.database_choice = way
         self.view.phase("rollback")
         self.journal.append("rollback.started", reason=reason, way=way, automatic=self.automatic)
+        began = time.monotonic()
         for step in steps:
             self._undo(step)
-        self._check()
+        self._check(began)
         self.journal.append("closed", outcome="rolled back")
 
     def tidy(self) -> None:
@@ -130,11 +131,11 @@ class Rollback:
             [*commands, again],
         ) from error
 
-    def _check(self) -> None:
+    def _check(self, began: float) -> None:
         results = self._results()
-        self.results += results
-        self.journal.append("checked", phase="rollback", results=[asdict(result) for result in results])
-        self.view.checked("rollback", results, 0.0)
+        took = round(time.monotonic() - began, 3)
+        self.journal.append("checked", phase="rollback", took=took, results=[asdict(result) for result in results])
+        self.view.checked("rollback", results, took)
         if closing := self.gate.closing(results):
             named = ", ".join(result.item for result in closing)
             raise PersonNeeded(
