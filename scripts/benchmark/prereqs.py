@@ -27,6 +27,8 @@ BATCH = (
     " typed into one open shell: a fresh `sh -c` for each of the shell's, a fresh `psql` for each of the database's."
     " Output and exits are equal{room}."
 )
+LIGHT = "the same without the items {names}, whose questions run git or Python: their own work is equal on both sides."
+WORKERS = ("git.", "python.")  # probes whose questions start programs that take longer than a process does
 WHOLE = (
     "the whole command `invoke prereqs`, beside the same typed questions. Besides the batch it pays for Python and its"
     " imports, looks whether the sandbox runs, fetches the repository and prints."
@@ -48,41 +50,37 @@ class Listening(Site):
 def measure(place: Place, runs: int) -> list[Figure]:
     session = place.session(Listening)
     deployment = session.deployment(new_id())
-    before, whole, parts = _prereqs(place, session, deployment, runs)
+    items = session.checklist.phase("prereqs")
+    figures = [*_prereqs(place, Phase(session, deployment, "prereqs", items), runs)]
+    workers = [item.id for item in items if item.probe and item.probe.name.startswith(WORKERS)]
+    light = Phase(session, deployment, "prereqs", [item for item in items if item.id not in workers])
+    figures.append(Figure("prereqs, light", LIGHT.format(names=", ".join(workers)), light.pairs(runs)))
     ReleaseStep(deployment).do(Quiet())
-    release = Phase(session, deployment, "release")
-    pairs = [release.pair() for _ in range(runs)]
-    return [
-        Figure("prereqs", before.how, whole[0], AIM),
-        Figure("invoke prereqs", WHOLE, whole[1], None, parts),
-        Figure("release items", release.how, pairs),
-    ]
+    release = Phase(session, deployment, "release", session.checklist.phase("release"))
+    return [*figures, Figure("release items", release.how, release.pairs(runs))]
 
 
-def _prereqs(
-    place: Place, session: Session, deployment: Deployment, runs: int
-) -> tuple[Phase, tuple[list[Pair], list[Pair]], dict[str, list[float]]]:
+def _prereqs(place: Place, phase: Phase, runs: int) -> tuple[Figure, Figure]:
     """The batch, the typed questions, the whole command and its parts, in turns."""
-    phase = Phase(session, deployment, "prereqs")
     batch, whole = [], []
-    parts: dict[str, list[float]] = {"python -c pass": [], "python with what it imports": []}
+    started: list[float] = []
+    imported: list[float] = []
     place.python("-m", "invoke", "prereqs")  # compiles the copied checkout once
     for _ in range(runs):
-        pair = phase.pair()
-        batch.append(pair)
-        whole.append(Pair(place.python("-m", "invoke", "prereqs"), pair.bare))
-        parts["python -c pass"].append(place.python("-c", "pass"))
-        parts["python with what it imports"].append(place.python("-c", f"import {IMPORTED}"))
-    return phase, (batch, whole), parts
+        batch.append(phase.pair())
+        whole.append(Pair(place.python("-m", "invoke", "prereqs"), batch[-1].bare))
+        started.append(place.python("-c", "pass"))
+        imported.append(place.python("-c", f"import {IMPORTED}"))
+    parts = {"python -c pass": started, "python with what it imports": imported}
+    return Figure("prereqs", phase.how, batch, AIM), Figure("invoke prereqs", WHOLE, whole, None, parts)
 
 
 class Phase:
-    """The items of one phase, ready to be asked both ways; asked once by us, untimed, to know the questions."""
+    """Items of one phase, ready to be asked both ways; asked once by us, untimed, to know the questions."""
 
-    def __init__(self, session: Session, deployment: Deployment, name: str) -> None:
+    def __init__(self, session: Session, deployment: Deployment, name: str, items: Sequence[Item]) -> None:
         assert isinstance(session.site, Listening)
-        self.name, self.site, self.scope = name, session.site, deployment.scope()
-        self.items: Sequence[Item] = session.checklist.phase(name)
+        self.name, self.items, self.site, self.scope = name, items, session.site, deployment.scope()
         ask(self.items, self.site, self.scope)
         self.questions: list[Question] = [question for _, question in self.site.asked]
 
@@ -90,6 +88,9 @@ class Phase:
     def how(self) -> str:
         room = ", but for sizes in bytes, which move between two looks" if any(map(moves, self.questions)) else ""
         return BATCH.format(items=len(self.items), phase=self.name, questions=len(self.questions), room=room)
+
+    def pairs(self, runs: int) -> list[Pair]:
+        return [self.pair() for _ in range(runs)]
 
     def pair(self) -> Pair:
         """Both ways, one after the other; Broken when an answer differs."""
