@@ -94,8 +94,14 @@ class CommandFailed(StepFailed):
         super().__init__(f"{command}: {ended}" + (f"\n{tail}" if tail else ""))
 
 
+MOST = 12  # words that a hint lists
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """A hint for a misspelt word: `did you mean 'sql.value'?`, or the list of what there is."""
     choices = sorted(known)
     close = difflib.get_close_matches(word, choices, n=1, cutoff=0.6)
-    return f"did you mean {close[0]!r}?" if close else "known: " + ", ".join(choices)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    more = f" and {len(choices) - MOST} more" if len(choices) > MOST else ""
+    return "known: " + ", ".join(choices[:MOST]) + more
