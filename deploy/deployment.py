@@ -106,6 +106,7 @@ class Deployment:
             "ref": self.ref,
             "commit": self.commit,
             "deployment": self.id,
+            **({"migrations": str(folder / self.system.migrations.folder)} if self.system.migrations else {}),
         }
         params = {**self.environment.parameters, "load_id": self.data_load or self.load_id}
         return Scope(names=names, since=self.data_since or self.started, params=params)

@@ -74,7 +74,7 @@ def _abandon(session: Session, target: Target, row: Row) -> None:
     pieces = target.script(target.named([row.name])[0]).pieces[: row.steps + 1]
     if any(piece.concurrent != "create" for piece in pieces):
         raise PersonNeeded(
-            f"{row.name}: {row.steps} of its statements are done and cannot be taken back by themselves. Undo them, then:",
+            f"{row.name}: {row.steps} of its statements are done and cannot be taken back for you. Undo them, then:",
             [f"update public.\"{target.table}\" set rolled_back_at = now() where id = '{row.id}';"],
         )
     session.settle()

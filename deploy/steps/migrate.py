@@ -146,6 +146,7 @@ class Migrate(Step):
             "applied": applied,
             "classes": classes,
             "keeps_data": all(kind != "restore-only" for kind in classes.values()),
+            "invalid_indexes": self.target.invalid_indexes(),
         }
 
     def _kinds(self, names: list[str]) -> dict[str, str]:
@@ -164,7 +165,8 @@ class Migrate(Step):
     def _back(self, facts: Facts) -> tuple[list[str], Mapping[str, str], Way]:
         """The names that this deployment applied and that are still applied, their classes, and the way back."""
         there = {row.name for row in self.target.history() if row.rolled_back_at is None}
-        names = sorted({*facts.get("applied", ()), *self._mine()} & there)
+        known = {migration.name for migration in self.target.migrations}
+        names = sorted({*facts.get("applied", ()), *self._mine()} & there & known)
         classes = self._kinds(names)
         return names, classes, rollback_way(classes, self.deployment.database_choice)
 
@@ -182,7 +184,7 @@ class Migrate(Step):
     def undo_plan(self) -> list[Command]:
         if find_release(self.deployment.site, folder_of(self.deployment), self.settings.layout) is None:
             return []
-        names, classes, way = self._back(self.deployment.facts.get(self.name, {}))
+        names, _, way = self._back(self.deployment.facts.get(self.name, {}))
         if way != "down":
             return []
         return [self._down(migration) for migration in reversed(self.target.named(names)) if migration.down is not None]
