@@ -27,7 +27,7 @@ HOW = (
     "the whole command `invoke deploy.local`, first release into an empty sandbox (which runs already), beside the work"
     " in it: processes of dump, restore, pip, build, tests, dry runs and load, and the checksum SQL, as noted by the"
     " site while they ran; what overlaps counts once. Ours / bare less one is the overhead: {overhead:.1f} % of the"
-    " work, in the median. The parts below it are what was not work, each without what ran beside the one before."
+    " work, in the median. Of what was not work, each part is without what ran beside those above it."
 )
 
 

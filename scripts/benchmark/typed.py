@@ -49,16 +49,19 @@ def _assigned(variables: Mapping[str, str]) -> str:
 def script(questions: Sequence[Question], site: Site, folder: Path) -> str:
     """All questions one after the other; output and exit of each go to files, as they would go to the screen."""
     path = f'PATH={shlex.quote(":".join(site.environment.path))}:"$PATH"\nexport PATH\n'
+    names = [shlex.quote(f"{folder}/{number}") for number in range(len(questions))]
     asked = [
-        f"{lines(question, site)} >{folder}/{number}.out 2>{folder}/{number}.err </dev/null\necho $? >{folder}/{number}"
-        for number, question in enumerate(questions)
+        f"{lines(question, site)} >{name}.out 2>{name}.err </dev/null\necho $? >{name}\n"
+        for name, question in zip(names, questions, strict=True)
     ]
-    return path + "\n".join(asked) + "\n"
+    return path + "".join(asked)
 
 
 def run(script: str) -> float:
     """The seconds for all of them. The script travels by standard input, for it holds passwords."""
-    return timed(["sh"], local_environment(os.environ), given=f"{{\n{script}exit 0\n}}\n", cwd=Path.home())
+    home = Path.home()
+    cwd = home if home.is_dir() else Path("/")
+    return timed(["sh"], local_environment(os.environ), given=f"{{\n{script}exit 0\n}}\n", cwd=cwd)
 
 
 def answers(questions: Sequence[Question], folder: Path) -> Iterator[tuple[int, str]]:
