@@ -109,8 +109,9 @@ class Flow:
 
     def _stopped(self, error: BaseException, auto_rollback: bool) -> None:
         reason = describe(error)
-        self.journal.append("failed", reason=reason, error=type(error).__name__)
-        if touched(self.journal) and not auto_rollback:
+        stays = touched(self.journal) and not auto_rollback
+        self.journal.append("failed", reason=reason, error=type(error).__name__, stays=stays)
+        if stays:
             environment = self.deployment.environment.name
             raise PersonNeeded(
                 f"{reason}\nNothing was rolled back, as asked. Go on, or back:",

@@ -134,12 +134,18 @@ def resume(session: Session, options: Options, view: View) -> Journal:
         deployment = session.of(journal)
         journal.append("resumed", by=options.operator(session), token=lock.token)
         with recorded(session, deployment, journal, gate, view):
-            if journal.last("rollback.started") or journal.last("failed"):
+            if going_back(journal):
                 finish_rollback(deployment, journal, gate, view)
             else:
                 phases = [phase for phase in session.system.flow if phase.name in journal.records[0]["phases"]]
                 Flow(deployment, journal, gate, view, lock).run(phases, auto_rollback=options.auto_rollback)
     return journal
+
+
+def going_back(journal: Journal) -> bool:
+    """Whether a deployment was on its way back. One that failed, and stays so as asked, goes on once that is mended."""
+    failed = journal.last("failed")
+    return bool(journal.last("rollback.started") or (failed and not failed.get("stays")))
 
 
 def finish_rollback(deployment: Deployment, journal: Journal, gate: Gate, view: View) -> None:

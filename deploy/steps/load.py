@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from deploy.command import Command, Run, Statement
@@ -53,10 +54,17 @@ class LoadStep(Step):
         return Run(argv, cwd=cwd, env={**env, **marks}, secrets=secrets, timeout=task.timeout, note=task.name)
 
     def done(self) -> bool:
-        """Whether every command of this release's load ended well and its rows are still in the database."""
+        """Whether every command of this release's load ended well and its rows are still in the database.
+
+        An earlier deployment may have made it; then checks look at that load's rows, and at data since it began.
+        """
         known = marker(self.deployment)
         names = {task.name for task in self.load.commands}
-        return names == set(known.get("done", ())) and self._rows(known["load_id"]) > 0
+        done = names == set(known.get("done", ())) and self._rows(known["load_id"]) > 0
+        if done:
+            self.deployment.data_load = known["load_id"]
+            self.deployment.data_since = datetime.fromisoformat(known["started"])
+        return done
 
     def _rows(self, load_id: str) -> int:
         with self.deployment.site.connect(self.load.database) as connection:

@@ -16,7 +16,7 @@ def test_second_release_is_deployed_over_the_first(world: World) -> None:
     assert state.workers == 1
     assert state.outcomes == ("succeeded", "succeeded")
     assert not state.locked
-    assert state.scratch == ()
+    assert state.leftovers == ()
     assert state.flaws == ()
     assert world.loads()[journal.id] == 40
     assert "score" in world.columns()

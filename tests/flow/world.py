@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -96,7 +97,7 @@ class State:
     workers: int
     outcomes: tuple[str, ...]
     locked: bool
-    scratch: tuple[str, ...]
+    leftovers: tuple[str, ...]  # databases that should be gone
     flaws: tuple[str, ...]
 
 
@@ -217,14 +218,16 @@ class World:
     def state(self) -> State:
         current = self.root / "current"
         with self.server.superuser() as connection:
-            query = "select datname from pg_database where starts_with(datname, %s)"
-            scratch = [name for (name,) in connection.execute(query, [f"{self.name}_scratch"]).fetchall()]
+            query = (
+                "select datname from pg_database where starts_with(datname, %s) and datname not like '%%_replaced_%%'"
+            )
+            leftovers = [name for (name,) in connection.execute(query, [f"{self.name}_"]).fetchall()]
         return State(
             release=current.readlink().name if current.is_symlink() else None,
             workers=len(self.pids()),
             outcomes=tuple(outcome(journal) for journal in self.archive.journals()),
             locked=(self.control / "lock").exists(),
-            scratch=tuple(scratch),
+            leftovers=tuple(leftovers),
             flaws=tuple(self.archive.verify()),
         )
 
@@ -281,19 +284,22 @@ def ended(pid: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
+def kill_self() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 @contextmanager
-def killed_at(number: int, when: str) -> Iterator[None]:
-    """While it lasts, this process dies right before (or after) it writes the journal record of that number."""
+def around_records(before: Callable[[str, int], None], after: Callable[[str, int], None]) -> Iterator[None]:
+    """While it lasts, both are called around each journal record that is written, with `kind step` and its number."""
     original, count = Journal.append, 0
 
     def append(self: Journal, kind: str, **fields: Any) -> Any:
         nonlocal count
         count += 1
-        if count == number and when == "before":
-            os.kill(os.getpid(), signal.SIGKILL)
+        name = f"{kind} {fields.get('step', '')}".strip()
+        before(name, count)
         record = original(self, kind, **fields)
-        if count == number:
-            os.kill(os.getpid(), signal.SIGKILL)
+        after(name, count)
         return record
 
     Journal.append = append  # type: ignore[method-assign]
@@ -301,3 +307,33 @@ def killed_at(number: int, when: str) -> Iterator[None]:
         yield
     finally:
         Journal.append = original  # type: ignore[method-assign]
+
+
+def killed_at(work: Callable[[], object], number: int, when: str, log: Path) -> None:
+    """Do something in a child that dies right before (or after) it writes its journal record of that number."""
+
+    def die(name: str, count: int) -> None:
+        if count == number:
+            kill_self()
+
+    def live(name: str, count: int) -> None:
+        pass
+
+    with around_records(*((die, live) if when == "before" else (live, die))):
+        code = in_child(work, log)
+    assert code == KILLED, log.read_text()
+
+
+def killed_after(work: Callable[[], object], name: str, delay: float, log: Path) -> None:
+    """Do something in a child that dies so many seconds after it wrote its first record of that `kind step`."""
+
+    def live(name: str, count: int) -> None:
+        pass
+
+    def arm(written: str, count: int) -> None:
+        if written == name:
+            threading.Timer(delay, kill_self).start()
+
+    with around_records(live, arm):
+        code = in_child(work, log)
+    assert code == KILLED, log.read_text()
