@@ -29,6 +29,10 @@ VALID = """
 select i.indisvalid and i.indisready from pg_index i where i.indexrelid = to_regclass(%s)"""
 
 
+class InTheWay(StepFailed):
+    """What is there already was not made by us, so it is not ours to drop."""
+
+
 def apply_pieces(session: Session, migration: Migration, pieces: tuple[Piece, ...]) -> Applied:
     """Apply a script statement by statement, going on where an earlier run was cut off."""
     began = time.monotonic()
@@ -60,7 +64,7 @@ def _apply(session: Session, migration: Migration, piece: Piece, tried: bool) ->
         return
     if piece.concurrent == "create" and there is False:
         if not tried:
-            raise StepFailed(f"{migration.name}: an invalid index {piece.index} is in the way, and we did not make it")
+            raise InTheWay(f"{migration.name}: an invalid index {piece.index} is in the way, and we did not make it")
         drop_index(session, piece)
     session.patiently(
         migration.name,
@@ -91,7 +95,7 @@ def _failed(
     if session.connection.broken:
         return StepFailed(text)
     session.settle(session.lock_timeout * PATIENCE)
-    left = _tidied(session, piece)
+    left = "" if isinstance(error, InTheWay) else _tidied(session, piece)
     if number == 1:
         session.ledger.log(key, text)
         session.ledger.take_back(key)

@@ -60,7 +60,10 @@ def test_text_that_is_not_utf8_is_refused_with_its_file(tmp_path: Path) -> None:
 def test_plain_files_by_number(tmp_path: Path) -> None:
     put(tmp_path, **{"002_more_sql": "b", "001_first_sql": "a"})
     (tmp_path / "002_more.down.sql").write_text("back")
-    assert [(m.name, m.sql, m.down) for m in read(tmp_path, "sql")] == [("001_first", "a", None), ("002_more", "b", "back")]
+    assert [(m.name, m.sql, m.down) for m in read(tmp_path, "sql")] == [
+        ("001_first", "a", None),
+        ("002_more", "b", "back"),
+    ]
     put(tmp_path, notes_sql="")
     with pytest.raises(ConfigError, match=r"notes\.sql: its name does not start with a number"):
         read(tmp_path, "sql")
