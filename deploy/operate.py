@@ -13,7 +13,7 @@ from typing import Any
 from deploy import hours
 from deploy.deployment import Deployment
 from deploy.errors import ConfigError, DeploymentFailed, GateClosed, PersonNeeded
-from deploy.flow import Flow, View, step_of
+from deploy.flow import Flow, step_of
 from deploy.gate import Gate, Prompt
 from deploy.journal import Journal
 from deploy.lock import Lock
@@ -21,7 +21,9 @@ from deploy.record import write_record
 from deploy.result import Result
 from deploy.rollback import Rollback, touched
 from deploy.session import Session, closed, new_id
+from deploy.steps.release import MARK
 from deploy.system import Phase
+from deploy.view import View
 
 
 @dataclass(frozen=True)
@@ -164,6 +166,7 @@ def finish_rollback(deployment: Deployment, journal: Journal, gate: Gate, view: 
 def roll_back(session: Session, to: str | None, choice: str, options: Options, view: View) -> list[Journal]:
     """Take back the newest deployment that changed something, or all down to the release `to`."""
     journals = chosen(session, to)
+    require_releases(session, journals)
     gate = session.gate(options.signoffs, options.prompt)
     done = []
     for found in journals:
@@ -193,6 +196,15 @@ def chosen(session: Session, to: str | None) -> list[Journal]:
             return candidates[: index + 1]
     known = [str(journal.records[0]["previous"]) for journal in candidates]
     raise ConfigError(f"no deployment came after the release {to!r}", where="--to", fix=f"Known: {', '.join(known)}")
+
+
+def require_releases(session: Session, journals: Sequence[Journal]) -> None:
+    """The releases to go back to are still kept; said before anything is taken back, not half-way."""
+    for previous in [journal.records[0]["previous"] for journal in journals if touched(journal)]:
+        folder = session.layout.release(previous) if previous else None
+        if folder and session.site.read(str(folder / MARK)) is None:
+            fix = f"Deploy it again instead: invoke deploy.{session.environment.name} --ref={previous}"
+            raise ConfigError(f"the release {previous} is not kept any more", where=str(folder), fix=fix)
 
 
 def taken(journal: Journal) -> bool:

@@ -143,9 +143,8 @@ class Session:
         return self._as_loaded(deployment) if deployment.previous == deployment.release else deployment
 
     def unfinished(self) -> Journal | None:
-        """The newest journal that was opened and not closed: its deployment was cut off."""
-        journals = self.archive.journals()
-        return journals[-1] if journals and not closed(journals[-1]) else None
+        """The newest journal that was opened and not closed: its deployment, or its rollback, was cut off."""
+        return next((journal for journal in reversed(self.archive.journals()) if not closed(journal)), None)
 
 
 def closed(journal: Journal) -> bool:

@@ -21,6 +21,10 @@ end $$;
 RELEASES: Mapping[str, Mapping[str, str]] = {
     "v1": {},
     "v2": {"migrations/0002_score.sql": ADD_SCORE},
+    "v3": {
+        "migrations/0002_score.sql": ADD_SCORE,
+        "migrations/0003_rank.sql": "alter table place add column rank int;\n",
+    },
     "unfit": {"migrations/0002_unique.sql": "create unique index one_each on record (load_id, place);\n"},
     "moody": {"migrations/0002_score.sql": ADD_SCORE, "migrations/0003_moody.sql": ONLY_IN_PRODUCTION},
     "unhealthy": {"migrations/0002_score.sql": ADD_SCORE, "health.sh": "echo poorly\n"},

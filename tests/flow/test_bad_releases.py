@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.errors import DeployError, DeploymentFailed, PersonNeeded
+from deploy.errors import ConfigError, DeployError, DeploymentFailed, PersonNeeded
 from tests.flow.ends import assert_as_before, assert_deployed, data
 from tests.flow.world import World
 
@@ -76,6 +76,16 @@ def test_rollback_to_an_earlier_release_takes_back_all_since(world: World) -> No
     assert (state.release, state.workers) == (world.releases["v1"], 1)
     assert state.outcomes == ("succeeded", "rolled back", "rolled back")
     assert data(world, before) == before
+
+
+def test_rollback_to_a_release_that_is_not_kept_is_refused_before_anything_is_taken_back(world: World) -> None:
+    world.deploy("v2")
+    world.deploy("v3")
+    (world.root / "releases" / world.releases["v1"]).rename(world.root / "pruned")
+    before = world.state(), world.content()
+    with pytest.raises(ConfigError, match="is not kept any more"):
+        world.roll_back(to=world.releases["v1"])
+    assert (world.state(), world.content()) == before
 
 
 def test_without_automatic_rollback_a_mended_deployment_goes_on(world: World) -> None:

@@ -49,6 +49,9 @@ class Silent:
         self.told.append(title)
         return self
 
+    def checking(self, items: int) -> None:
+        self.told.append(f"checking {items} items")
+
     def checked(self, phase: str, results: Sequence[Result], took: float) -> None:
         self.results[phase] = results
 
