@@ -8,10 +8,12 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from psycopg import sql
+from xdist.scheduler import LoadScopeScheduling
 
 from deploy.sandbox.account import service_account
 from deploy.sandbox.binaries import Binaries, find_postgres
@@ -20,6 +22,18 @@ from deploy.sandbox.postgres import Postgres
 from deploy.secret import Secret
 
 FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "max_connections": "60"}
+
+
+class ByCost(LoadScopeScheduling):
+    """Files below tests/engine share a sandbox, which takes long to make: each stays whole, and they come first."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid.partition("::")[0] if nodeid.startswith("tests/engine/") else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByCost:
+    return ByCost(config, log)
 
 
 @dataclass(frozen=True)
