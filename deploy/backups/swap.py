@@ -101,13 +101,21 @@ class Restore:
             purpose = f"{UNFINISHED} {self.backup_id}"
             create_like(admin, self.dbname, self.fresh, str(production["owner"]), purpose)
         progress.say(f"restoring backup {self.backup_id} into {self.fresh}")
-        seconds = restore_into(self.backups, manifest, self.fresh)
-        same_or_fail(self.backups, manifest, self.fresh)
+        try:
+            seconds = restore_into(self.backups, manifest, self.fresh)
+            same_or_fail(self.backups, manifest, self.fresh)
+        except StepFailed:
+            self._drop_fresh()  # what is not the backup serves nobody, and takes the room of a whole database
+            raise
         with refusals("statistics"), self.site.connect(self.database, dbname=self.fresh) as connection:
             connection.execute("ANALYZE")  # without them the first queries would be planned blindly
         with administrator(self.site, self.database) as admin:
             remark(admin, self.fresh, f"{VERIFIED} {self.backup_id}")
         return seconds
+
+    def _drop_fresh(self) -> None:
+        with administrator(self.site, self.database) as admin:
+            drop_ours(self.site, self.database, admin, self.fresh, OURS)
 
     def _swap(self, admin: Connection) -> str:
         """Exchange the names in one transaction, while nobody can connect; the replaced database's new name."""

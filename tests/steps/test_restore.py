@@ -118,6 +118,7 @@ def test_a_damaged_backup_leaves_production_alone(world: World) -> None:
     with pytest.raises(StepFailed):
         RestoreStep(world.deployment).do(Said())
     assert rows(world) == 105 and not RestoreStep(world.deployment).done()
+    assert len(world.databases()) == 1
 
 
 def test_settings_that_the_administrator_may_not_repeat_are_named(world: World) -> None:
