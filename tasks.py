@@ -1,7 +1,12 @@
 """The task tree. Each collection lives in `deploy/tasks/`; nothing but the tree is made here."""
 
 from invoke.collection import Collection
+from invoke.exceptions import Exit
 
+from deploy.errors import DeployError
 from deploy.tasks import tree
 
-namespace: Collection = tree()
+try:
+    namespace: Collection = tree()
+except DeployError as error:  # e.g. a folder of DEPLOY_SYSTEMS that is not there
+    raise Exit(str(error), code=error.exit_code) from None
