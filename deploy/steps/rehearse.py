@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -20,6 +21,7 @@ from deploy.migrations.takeback import take_back
 from deploy.steps.base import Facts, Progress, Step
 from deploy.steps.migrate import settings_of, target_of
 
+UNMEASURED = ("not measured: an earlier run, which was cut off, applied it",)
 SHOWN = 5  # differing objects that a failure names
 
 
@@ -66,9 +68,12 @@ class Rehearse(Step):
         ]
 
     def done(self) -> bool:
-        """Whether the scratch database has the release's migrations and the schema that an earlier rehearsal proved."""
+        """Whether the scratch database has the release's migrations and the schema that this rehearsal proved.
+
+        Without its facts it is done again: a rollback needs the classes.
+        """
         text = self.deployment.site.read(self.report)
-        if not text or not self._restored():
+        if self.name not in self.deployment.facts or not text or not self._restored():
             return False
         with self.target.opened() as connection:
             found = fingerprint.of(connection)
@@ -87,14 +92,15 @@ class Rehearse(Step):
     def _do(self, progress: Progress) -> Facts:
         if not self._restored():
             raise StepFailed(f"there is no scratch database {self.scratch}: `backup` makes it from the restored data")
-        found = self.target.plan()
+        production, found = replace(self.target, dbname=None), self.target.plan()
         self.target.refuse(found)
-        classes = self.target.classes(found.pending)
-        before = self._fingerprint(self.target)
+        ahead = production.plan().pending  # more than the copy lacks, where a rehearsal was cut off before
+        classes = self.target.classes(sorted({*ahead, *found.pending}))
+        before = self._fingerprint(self.target if found.pending == ahead else production)
         applied = self.target.apply(lambda done, total, name: progress.count(done, total, name))
         self._try_back(classes, before)
         after = self._same_as_from_nothing(found)
-        facts = _facts(applied, classes, found)
+        facts = _facts({one.name: one for one in applied}, classes, found)
         self.deployment.site.write(self.report, json.dumps({**facts, "fingerprint": after}, indent=1))
         return facts
 
@@ -147,22 +153,24 @@ def _same(expected: Fingerprint, found: Fingerprint, what: str, *, more: bool) -
         raise StepFailed("\n  ".join([f"{what}:", *lines[:SHOWN], *rest]))
 
 
-def _facts(applied: Sequence[Applied], classes: Mapping[str, Classified], found: Plan) -> dict[str, Any]:
-    rows = [
-        {
-            "name": one.name,
-            "class": classes[one.name].kind,
-            "reasons": list(classes[one.name].reasons),
-            "seconds": one.seconds,
-            "locks": list(one.locks),
-        }
-        for one in applied
-    ]
+def _facts(applied: Mapping[str, Applied], classes: Mapping[str, Classified], found: Plan) -> dict[str, Any]:
     kinds = {name: one.kind for name, one in classes.items()}
     return {
-        "migrations": rows,
+        "migrations": [
+            _measured(applied.get(name) or Applied(name, 0.0, UNMEASURED), classes[name]) for name in classes
+        ],
         "classes": kinds,
         "keeps_data_up_to": keeps_data_up_to(kinds),
         "warnings": found.warnings(),
         "kept": list(found.kept),
+    }
+
+
+def _measured(one: Applied, found: Classified) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "class": found.kind,
+        "reasons": list(found.reasons),
+        "seconds": one.seconds,
+        "locks": list(one.locks),
     }

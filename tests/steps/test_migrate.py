@@ -164,6 +164,8 @@ def test_a_rehearsal_is_timed_with_its_locks_and_leaves_production_alone(world: 
     step = Rehearse(world.deployment)
     assert not step.done()
     facts = step.do(Said())
+    assert not step.done()  # its facts are not in the journal yet
+    world.deployment.facts["rehearse"] = facts
     (row,) = facts["migrations"]
     assert (row["name"], row["class"], row["locks"]) == (SECOND, "expand-only", ["item AccessExclusiveLock"])
     assert row["seconds"] >= 0 and facts["keeps_data_up_to"] == SECOND
@@ -174,6 +176,16 @@ def test_a_rehearsal_is_timed_with_its_locks_and_leaves_production_alone(world: 
     step.undo(facts, Said())
     add(world, "20260103000000_more", "CREATE TABLE more ()")
     assert not Rehearse(world.deployment).done()
+
+
+def test_a_rehearsal_that_was_cut_off_still_knows_the_classes(world: World) -> None:
+    name = ready(world, REQUIRED.replace("NOT NULL", "UNIQUE"), "ALTER TABLE item DROP COLUMN note")
+    copy = target(world)
+    object.__setattr__(copy, "dbname", name)
+    copy.apply(lambda done, total, what: None)
+    facts = rehearsed(world)
+    assert facts["classes"] == {SECOND: "reversible"}
+    assert "not measured" in facts["migrations"][0]["locks"][0]
 
 
 @pytest.mark.parametrize(
