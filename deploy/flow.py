@@ -9,31 +9,20 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Protocol
 
 from deploy.deployment import Deployment
 from deploy.errors import DeployError, DeploymentFailed, GateClosed, PersonNeeded
 from deploy.gate import IN_FLOW, Gate
 from deploy.journal import Journal
 from deploy.lock import Lock
-from deploy.result import Result
-from deploy.rollback import Rollback, touched
+from deploy.rollback import Rollback, told, touched
 from deploy.scope import Scope
-from deploy.secret import mask
 from deploy.site import Site
 from deploy.steps.base import STEPS, Progress, Step
 from deploy.system import Phase
+from deploy.view import View
 
 REHEARSED = "validate.pre"  # the phase whose items are asked on the scratch database
-
-
-class View(Protocol):
-    """What people see of a flow."""
-
-    def phase(self, name: str) -> None: ...
-    def step(self, title: str) -> Progress: ...
-    def checked(self, phase: str, results: Sequence[Result], took: float) -> None: ...
-    def say(self, text: str) -> None: ...
 
 
 class Flow:
@@ -61,6 +50,7 @@ class Flow:
         began = time.monotonic()
         for name in phase.steps:
             self._step(phase.name, step_of(name, self.deployment))
+        self.view.checking(len(self.gate.items(phase.name, IN_FLOW)))
         results = self.gate.judge(phase.name, self._site(phase.name), self._scope(), IN_FLOW)
         took = round(time.monotonic() - began, 3)
         self.journal.append("checked", phase=phase.name, took=took, results=[asdict(result) for result in results])
@@ -108,7 +98,7 @@ class Flow:
                 self.journal.append("settled", step=name, facts=step_of(name, self.deployment).settle())
 
     def _stopped(self, error: BaseException, auto_rollback: bool) -> None:
-        reason = describe(error)
+        reason = told(error)
         stays = touched(self.journal) and not auto_rollback
         self.journal.append("failed", reason=reason, error=type(error).__name__, stays=stays)
         if stays:
@@ -134,12 +124,3 @@ def step_of(name: str, deployment: Deployment) -> Step:
 
     load_all()
     return STEPS[name](deployment)
-
-
-def describe(error: BaseException) -> str:
-    """One masked text that says what went wrong."""
-    if isinstance(error, DeployError):
-        return mask(str(error))
-    if isinstance(error, KeyboardInterrupt):
-        return "Interrupted."
-    return mask(f"{type(error).__name__}: {error}")

@@ -7,9 +7,9 @@ from pathlib import PurePosixPath
 
 from deploy import operate
 from deploy.command import Command
-from deploy.flow import View, step_of
+from deploy.flow import step_of
 from deploy.gate import IN_FLOW
-from deploy.rollback import Rollback
+from deploy.rollback import WayBack
 from deploy.secret import mask
 from deploy.session import Session
 from deploy.system import Phase
@@ -48,19 +48,19 @@ def render(command: Command) -> str:
     return (f"# {command.note}\n" if command.note else "") + command.shell()
 
 
-def way_back(session: Session, to: str | None, choice: str, view: View) -> str:
+def way_back(session: Session, to: str | None, choice: str) -> str:
     """What `rollback` would undo, in order, and what becomes of the data."""
     lines = []
     for journal in operate.chosen(session, to):
         deployment = session.of(journal)
-        rollback = Rollback(deployment, journal, session.gate(), view, choice=choice)
-        way = rollback.way()
+        back = WayBack(deployment, journal, choice)
+        way = back.way()
         deployment.database_choice = way
         target = deployment.previous or "no release"
         lines.append(
             f"# deployment {journal.id}: {PurePosixPath(deployment.release)} -> {target}; database: {TOLD[way]}"
         )
-        for step in rollback.steps():
+        for step in back.steps():
             lines += [f"# -- undo: {step.title}", *(render(command) for command in step.undo_plan())]
     return mask("\n".join(lines))
 

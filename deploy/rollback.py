@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from deploy.command import Command
 from deploy.deployment import Deployment
 from deploy.errors import ConfigError, DeployError, PersonNeeded
 from deploy.gate import Gate, skipped
@@ -16,32 +15,21 @@ from deploy.migrations.plan import rollback_way
 from deploy.result import Result
 from deploy.secret import mask
 from deploy.steps.base import STEPS, Step
-
-if TYPE_CHECKING:
-    from deploy.flow import View
+from deploy.view import View
 
 DATA_STEPS = frozenset({"migrate", "load"})  # what a restored database has undone already
 LATER = frozenset({"load", "start", "switch"})  # what stands after the migration in a flow, and is undone before it
 
 
-class Rollback:
-    """The way back of one deployment. `choice` is auto, restore or keep.
+class WayBack:
+    """How a deployment would be taken back: which steps, in which order, and what happens to the database.
 
-    The rows of a load stay where the deployment had succeeded, and go where it never did.
+    `choice` is auto, restore or keep. The rows of a load stay where the deployment had succeeded, and go where it
+    never did.
     """
 
-    def __init__(
-        self,
-        deployment: Deployment,
-        journal: Journal,
-        gate: Gate,
-        view: View,
-        *,
-        choice: str = "auto",
-        automatic: bool = False,
-    ) -> None:
-        self.deployment, self.journal, self.gate, self.view = deployment, journal, gate, view
-        self.choice, self.automatic = choice, automatic
+    def __init__(self, deployment: Deployment, journal: Journal, choice: str = "auto") -> None:
+        self.deployment, self.journal, self.choice = deployment, journal, choice
 
     def begun(self) -> list[str]:
         """The steps whose change was begun and not yet undone, last first; each once."""
@@ -61,38 +49,52 @@ class Rollback:
         return rollback_way(self._classes(), self.choice)
 
     def _classes(self) -> dict[str, str]:
-        """Class of each migration of this deployment: what was applied, or what the rehearsal announced."""
-        for step in ("migrate", "rehearse"):
-            facts = self.deployment.facts.get(step)
-            if facts and "classes" in facts:
-                return dict(facts["classes"])
-        return {"?": "restore-only"} if "migrate" in self.begun() else {}
+        """Class of each migration that this deployment applied; where the step left no facts, the database is asked."""
+        facts = self.deployment.facts.get("migrate", {})
+        return dict((facts if "classes" in facts else self._step("migrate").found())["classes"])
 
-    def steps(self) -> list[Step]:
-        """What will be undone, in order."""
+    def _step(self, name: str) -> Step:
         from deploy.steps import load_all
 
         load_all()
+        return STEPS[name](self.deployment)
+
+    def steps(self) -> list[Step]:
+        """What will be undone, in order."""
         names = self.begun()
         if self.way() == "restore":
             names = self._with_restore([name for name in names if name not in DATA_STEPS])
         elif self.journal.last("closed", outcome="succeeded"):
             names = [name for name in names if name != "load"]  # people have worked with these rows since: they stay
-        return [STEPS[name](self.deployment) for name in names]
+        return [self._step(name) for name in names]
 
     def _with_restore(self, names: list[str]) -> list[str]:
         """The restore comes when the old release is current, before its processes start and the copies are dropped."""
         place = next((index for index, name in enumerate(names) if name not in LATER), len(names))
         return [*names[:place], "restore", *names[place:]]
 
-    def plan(self) -> list[Command]:
-        return [command for step in self.steps() for command in step.undo_plan()]
+
+class Rollback:
+    """The way back, walked: each undo journaled before and after, then checked."""
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        journal: Journal,
+        gate: Gate,
+        view: View,
+        *,
+        choice: str = "auto",
+        automatic: bool = False,
+    ) -> None:
+        self.deployment, self.journal, self.gate, self.view = deployment, journal, gate, view
+        self.back, self.automatic = WayBack(deployment, journal, choice), automatic
 
     def run(self, reason: str) -> None:
         """Go back and check; raises PersonNeeded when something could not be undone or does not hold afterwards."""
-        way, steps = self.way(), self.steps()
-        self.deployment.database_choice = way
         self.view.phase("rollback")
+        way, steps = self._planned()
+        self.deployment.database_choice = way
         self.journal.append("rollback.started", reason=reason, way=way, automatic=self.automatic)
         began = time.monotonic()
         for step in steps:
@@ -100,9 +102,26 @@ class Rollback:
         self._check(began)
         self.journal.append("closed", outcome="rolled back")
 
+    def _planned(self) -> tuple[str, list[Step]]:
+        try:
+            return self.back.way(), self.back.steps()
+        except PersonNeeded:
+            raise
+        except BaseException as error:
+            # Without an answer nobody knows what to undo: nothing is touched, and a person must hear it.
+            raise PersonNeeded(
+                f"Which way leads back could not be found out, nothing was undone yet.\n{told(error)}\n"
+                "Mend the cause, then:",
+                [self._again],
+            ) from error
+
+    @property
+    def _again(self) -> str:
+        return f"invoke rollback --env={self.deployment.environment.name}"
+
     def tidy(self) -> None:
         """Undo what was begun where nothing of it touched production; there is nothing to check afterwards."""
-        for step in self.steps():
+        for step in self.back.steps():
             self._undo(step)
         self.journal.append("closed", outcome="stopped")
 
@@ -114,22 +133,20 @@ class Rollback:
             found = step.undo(facts, self.view.step(f"undo: {step.title}"))
         except BaseException as error:
             # Even a defect or Ctrl-C leaves a target between two states here: a person must know what is left to do.
-            self._left(step, error)
-            raise AssertionError("unreachable") from error
+            raise self._incomplete(step, error) from error
         took = round(time.monotonic() - began, 3)
         self.journal.append("undo.done", step=step.name, took=took, facts=found)
 
-    def _left(self, step: Step, error: BaseException) -> None:
-        text = mask(str(error) if isinstance(error, DeployError) else f"{type(error).__name__}: {error}")
+    def _incomplete(self, step: Step, error: BaseException) -> PersonNeeded:
+        text = told(error)
         self.journal.append("undo.failed", step=step.name, error=text)
-        left = [remaining.name for remaining in self.steps()]
-        again = f"invoke rollback --env={self.deployment.environment.name}"
+        left = [remaining.name for remaining in self.back.steps()]
         commands = error.commands if isinstance(error, PersonNeeded) else ()
-        raise PersonNeeded(
+        return PersonNeeded(
             f"The rollback is incomplete: {step.title} could not be undone.\n{text}\n"
             f"Still to undo, in this order: {', '.join(left)}. Mend the cause, then:",
-            [*commands, again],
-        ) from error
+            [*commands, self._again],
+        )
 
     def _check(self, began: float) -> None:
         results = self._results()
@@ -148,7 +165,15 @@ class Rollback:
         if not self.deployment.previous:
             return skipped(items, "there was no release before this one")
         scope = self.deployment.scope(self.deployment.previous)
+        self.view.checking(len(items))
         return self.gate.judge("rollback", self.deployment.site, scope, items=items)
+
+
+def told(error: BaseException) -> str:
+    """One masked text that says what went wrong."""
+    if isinstance(error, DeployError):
+        return mask(str(error))
+    return "Interrupted." if isinstance(error, KeyboardInterrupt) else mask(f"{type(error).__name__}: {error}")
 
 
 def touched(journal: Journal) -> bool:

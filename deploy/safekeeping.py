@@ -12,13 +12,13 @@ from deploy.backups.schedule import Schedule, install, remove
 from deploy.backups.store import BackupInfo, Backups
 from deploy.command import paste
 from deploy.errors import ConfigError, GateClosed
-from deploy.flow import View
 from deploy.folders import PROJECT
 from deploy.journal import Journal
 from deploy.operate import Options, refuse_unfinished
 from deploy.session import Session, new_id, outcome
 from deploy.steps.processes import StopStep
 from deploy.steps.restore import plan, restore
+from deploy.view import View
 
 
 def backups(session: Session) -> Backups:

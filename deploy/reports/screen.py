@@ -27,7 +27,7 @@ class Screen:
 
     def phase(self, name: str) -> None:
         """A phase begins: its live line is there until its checks are shown."""
-        self._close()
+        self.pause()
         self.live = Live(self.console)
         self.live.__enter__()
         if self.console.is_terminal:  # in a pipe the phase's own line, printed when it is over, is enough
@@ -40,15 +40,21 @@ class Screen:
         self.live.say(title)
         return self.live
 
+    def checking(self, items: int) -> None:
+        """The changes of a phase are done, its items are asked; in a pipe the phase's own line tells soon enough."""
+        if self.live and self.console.is_terminal:
+            self.live.say(f"checking {items} items")
+
     def checked(self, phase: str, results: Sequence[Result], took: float) -> None:
-        self._close()
+        self.pause()
         show_phase(self.console, phase, results, took)
 
     def say(self, text: str) -> None:
-        self._close()
+        self.pause()
         self.console.print(mask(text), markup=False, soft_wrap=True)
 
-    def _close(self) -> None:
+    def pause(self) -> None:
+        """Take the live line away, for a person is asked something; the next step or check brings it back."""
         if self.live:
             self.live.__exit__(None, None, None)
             self.live = None

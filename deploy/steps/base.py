@@ -56,6 +56,10 @@ class Step:
     def do(self, progress: Progress) -> Facts:
         raise NotImplementedError
 
+    def found(self) -> Facts:
+        """What the target tells of what this step did, for a rollback after a crash that left no facts."""
+        return {}
+
     def undo(self, facts: Facts, progress: Progress) -> Facts:
         raise NotImplementedError
 

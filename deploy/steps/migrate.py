@@ -140,6 +140,11 @@ class Migrate(Step):
             problems = after.problems() or [f"{name}: still pending" for name in after.pending]
             raise StepFailed("\n".join(["the command ended well, but:", *problems]))
 
+    def found(self) -> Facts:
+        if find_release(self.deployment.site, folder_of(self.deployment), self.settings.layout) is None:
+            return {"classes": {}}  # without its folder, this release never migrated
+        return self._facts(self._mine())
+
     def _facts(self, applied: list[str]) -> Facts:
         classes = self._kinds(applied)
         return {

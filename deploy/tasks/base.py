@@ -6,7 +6,7 @@ import functools
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
@@ -19,9 +19,11 @@ from deploy.secret import mask
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from deploy.flow import View
     from deploy.operate import Options
+    from deploy.reports.screen import Screen
+    from deploy.result import Result
     from deploy.session import Session
+    from deploy.signoff import SignOff
 
 Body = Callable[..., None]
 
@@ -148,17 +150,21 @@ def asked(question: str) -> bool:
     return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
 
 
-def options_of(*, yes: bool = False, **options: Any) -> Options:
+def options_of(view: Screen, *, yes: bool = False, **options: Any) -> Options:
     """The operator's options; questions are asked only at a terminal, and never with --yes."""
     from deploy import signoff
     from deploy.operate import Options
 
+    def prompt(pending: Sequence[Result]) -> Sequence[SignOff]:
+        view.pause()
+        return signoff.ask_for(pending)
+
     if yes or not sys.stdin.isatty():
         return Options(**options)
-    return Options(confirm=asked, prompt=signoff.ask_for, **options)
+    return Options(confirm=asked, prompt=prompt, **options)
 
 
-def terminal() -> View:
+def terminal() -> Screen:
     from deploy.reports.screen import Screen
 
     return Screen()
@@ -181,7 +187,7 @@ def check_phase(
 
     printed.known(format)
     session = opened(system, env, start=True)
-    options = options_of(signoffs=signoffs)
+    options = options_of(terminal(), signoffs=signoffs)
     results, is_open, took = operate.check(session, phase, options, window, moment(since))
     about = {"system": session.system.name, "environment": session.environment.name, "phase": phase}
     holds = session.environment.signoffs == "hold"
@@ -213,4 +219,5 @@ def run_phase(
     if is_dry(context):
         emit(outlook.plan(session, ref, phases))
         return
-    operate.run(session, ref, phases, options_of(by=by), terminal())
+    view = terminal()
+    operate.run(session, ref, phases, options_of(view, by=by), view)

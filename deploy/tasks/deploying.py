@@ -45,8 +45,9 @@ def resume(
     """Go on with the deployment that was cut off: each step is asked whether it is already done."""
     from deploy import operate
 
-    options = options_of(by=by, signoffs=signoffs, auto_rollback=auto_rollback)
-    operate.resume(opened(system, env), options, terminal())
+    view = terminal()
+    options = options_of(view, by=by, signoffs=signoffs, auto_rollback=auto_rollback)
+    operate.resume(opened(system, env), options, view)
 
 
 @command()
@@ -76,8 +77,9 @@ def to(environment: str) -> Task[Any]:
         if is_dry(context):
             emit(outlook.plan(session, ref))
             return
-        options = options_of(by=by, signoffs=signoffs, auto_rollback=auto_rollback, off_hours=off_hours, yes=yes)
-        operate.deploy(session, ref, options, terminal())
+        view = terminal()
+        given = {"by": by, "signoffs": signoffs, "auto_rollback": auto_rollback, "off_hours": off_hours}
+        operate.deploy(session, ref, options_of(view, yes=yes, **given), view)
 
     body.__doc__ = f"Deploy to {environment}: every phase of the flow, gated, journaled, rolled back if it fails."
     return command(name=environment)(body)

@@ -23,9 +23,10 @@ def now(
 
     session = opened(system, env)
     if is_dry(context):
-        emit(outlook.way_back(session, to, choices(database), terminal()))
+        emit(outlook.way_back(session, to, choices(database)))
         return
-    operate.roll_back(session, to, choices(database), options_of(by=by), terminal())
+    view = terminal()
+    operate.roll_back(session, to, choices(database), options_of(view, by=by), view)
 
 
 @command()
@@ -40,7 +41,7 @@ def plan(
     from deploy import outlook
     from deploy.rollback import choices
 
-    emit(outlook.way_back(opened(system, env), to, choices(database), terminal()))
+    emit(outlook.way_back(opened(system, env), to, choices(database)))
 
 
 def collection() -> Collection:
