@@ -11,6 +11,8 @@ APP = Path(__file__).parent / "app"
 
 ADD_SCORE = "alter table place add column score int;\nalter table record add column note text;\n"
 FAIL_HALF_WAY = 'if [ "$1" = 2 ]; then echo "the source is exhausted" >&2; exit 7; fi\n'
+LOAD = (APP / "load.sh").read_text(encoding="utf-8")
+LEAK = 'echo "$TINY_API_KEY"; echo "$PGPASSWORD" >&2; echo "$DATABASE_URL"\n'
 ONLY_IN_PRODUCTION = """\
 do $$ begin
   if current_database() not like '%scratch%' then raise exception 'the copy knew nothing of this'; end if;
@@ -30,8 +32,10 @@ RELEASES: Mapping[str, Mapping[str, str]] = {
     "unhealthy": {"migrations/0002_score.sql": ADD_SCORE, "health.sh": "echo poorly\n"},
     "halfway": {
         "migrations/0002_score.sql": ADD_SCORE,
-        "load.sh": FAIL_HALF_WAY + (APP / "load.sh").read_text(encoding="utf-8"),
+        "load.sh": FAIL_HALF_WAY + LOAD,
     },
+    "leaky": {"load.sh": LEAK + "exit 7\n", "health.sh": LEAK},
+    "chatty": {"load.sh": LEAK + LOAD, "health.sh": LEAK + "echo healthy\n"},
     "destructive": {
         "migrations/0002_nameless.sql": "alter table place drop column name;\n",
         "health.sh": "echo poorly\n",
