@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 
@@ -24,19 +24,23 @@ def known(format: str) -> None:
 
 
 def results(
-    found: Sequence[Result], format: str, phase: str, took: float, *, about: dict[str, str], signoffs_hold: bool
+    phases: Sequence[tuple[str, Sequence[Result], float]],
+    format: str,
+    *,
+    about: Mapping[str, str],
+    signoffs_hold: bool,
 ) -> str:
-    """One phase's results as text, JSON or JUnit XML."""
+    """Phases (name, results, seconds) as text, JSON or JUnit XML."""
+    found = [result for _, results, _ in phases for result in results]
     if format == "json":
         return json.report(found, about, signoffs_hold=signoffs_hold)
     if format == "junit":
         return junit.report(found, " ".join(about.values()))
-    return as_text(found, phase, took)
+    return "".join(as_text(name, results, took) for name, results, took in phases)
 
 
-def as_text(found: Sequence[Result], phase: str, took: float) -> str:
-    terminal = sys.stdout.isatty()
-    buffer = io.StringIO()
+def as_text(phase: str, found: Sequence[Result], took: float) -> str:
+    buffer, terminal = io.StringIO(), sys.stdout.isatty()
     screen = Console(file=buffer, force_terminal=terminal, no_color=bool(os.environ.get("NO_COLOR")), highlight=False)
     show_phase(screen, phase, found, took)
     return buffer.getvalue()

@@ -13,16 +13,20 @@ from deploy.result import Result
 from deploy.secret import mask
 
 
-def console() -> Console:
-    """Standard output: colours where the terminal has them and NO_COLOR is not set; as wide as the terminal."""
-    return Console(file=sys.stdout, no_color=bool(os.environ.get("NO_COLOR")), highlight=False)
+def console(aside: bool) -> Console:
+    """Standard output, or error: colours where the terminal has them and NO_COLOR is not set."""
+    return Console(file=sys.stderr if aside else sys.stdout, no_color=bool(os.environ.get("NO_COLOR")), highlight=False)
 
 
 class Screen:
-    """What people see of a flow. It is the view that flows are given, and the progress that their steps are given."""
+    """What people see of a flow: the view that flows are given. `aside` leaves standard output to something else.
 
-    def __init__(self) -> None:
-        self.console = console()
+    `phases` keeps what was shown: name, results, seconds.
+    """
+
+    def __init__(self, aside: bool = False) -> None:
+        self.console = console(aside)
+        self.phases: list[tuple[str, Sequence[Result], float]] = []
         self.live: Live | None = None
 
     def phase(self, name: str) -> None:
@@ -47,6 +51,7 @@ class Screen:
 
     def checked(self, phase: str, results: Sequence[Result], took: float) -> None:
         self.pause()
+        self.phases.append((phase, results, took))
         show_phase(self.console, phase, results, took)
 
     def say(self, text: str) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from invoke.collection import Collection
 from invoke.context import Context
 
-from deploy.tasks.base import command, confirmed, emit, is_dry, opened, run_phase, terminal
+from deploy.tasks.base import command, confirmed, emit, is_dry, opened
+from deploy.tasks.running import run_phase, shown
 
 
 @command()
@@ -29,7 +30,9 @@ def verify(
     """Read a backup again: every file's sha256, its contents list, its receipt; with --restore prove it anew."""
     from deploy import safekeeping
 
-    safekeeping.verify(opened(system, env), id, restore, terminal())
+    session = opened(system, env, start=True)
+    with shown(session) as view:
+        safekeeping.verify(session, id, restore, view)
 
 
 @command(id="which backup to restore", force="do not ask")
@@ -45,7 +48,8 @@ def restore(
         return
     if not force:
         confirmed(f"Replace the databases of {session.environment.name} by backup {id}?", "--force")
-    safekeeping.restore_backup(session, id, by, terminal())
+    with shown(session) as view:
+        safekeeping.restore_backup(session, id, by, view)
 
 
 @command()

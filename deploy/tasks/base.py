@@ -6,7 +6,7 @@ import functools
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
@@ -17,13 +17,7 @@ from deploy.errors import ConfigError, DeployError
 from deploy.secret import mask
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
-    from deploy.operate import Options
-    from deploy.reports.screen import Screen
-    from deploy.result import Result
     from deploy.session import Session
-    from deploy.signoff import SignOff
 
 Body = Callable[..., None]
 
@@ -148,76 +142,3 @@ def confirmed(question: str, option: str) -> None:
 
 def asked(question: str) -> bool:
     return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
-
-
-def options_of(view: Screen, *, yes: bool = False, **options: Any) -> Options:
-    """The operator's options; questions are asked only at a terminal, and never with --yes."""
-    from deploy import signoff
-    from deploy.operate import Options
-
-    def prompt(pending: Sequence[Result]) -> Sequence[SignOff]:
-        view.pause()
-        return signoff.ask_for(pending)
-
-    if yes or not sys.stdin.isatty():
-        return Options(**options)
-    return Options(confirm=asked, prompt=prompt, **options)
-
-
-def terminal() -> Screen:
-    from deploy.reports.screen import Screen
-
-    return Screen()
-
-
-def check_phase(
-    phase: str,
-    system: str | None,
-    env: str | None,
-    *,
-    window: str | None = None,
-    since: str | None = None,
-    signoffs: str | None = None,
-    format: str = "text",
-    output: str | None = None,
-) -> None:
-    """Ask one phase's items, show them in the format that was asked for, and end with 6 when the gate is closed."""
-    from deploy import operate
-    from deploy.reports import printed
-
-    printed.known(format)
-    session = opened(system, env, start=True)
-    options = options_of(terminal(), signoffs=signoffs)
-    results, is_open, took = operate.check(session, phase, options, window, moment(since))
-    about = {"system": session.system.name, "environment": session.environment.name, "phase": phase}
-    holds = session.environment.signoffs == "hold"
-    emit(printed.results(results, format, phase, took, about=about, signoffs_hold=holds), output)
-    operate.require_open(phase, results, is_open)
-
-
-def moment(text: str | None) -> datetime | None:
-    """An ISO time, in UTC where it names no zone."""
-    from datetime import UTC, datetime
-
-    if text is None:
-        return None
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigError(f"{text!r} is no time", where="--since", fix="E.g. 2026-01-31T09:00") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def run_phase(
-    context: Context, phase: str, ref: str | None, system: str | None, env: str | None, *, by: str = ""
-) -> None:
-    """One phase for itself, under lock and journal."""
-    from deploy import operate, outlook
-
-    session = opened(system, env, start=not is_dry(context))
-    phases = operate.alone(session, phase)
-    if is_dry(context):
-        emit(outlook.plan(session, ref, phases))
-        return
-    view = terminal()
-    operate.run(session, ref, phases, options_of(view, by=by), view)

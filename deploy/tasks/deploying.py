@@ -9,7 +9,8 @@ from invoke.context import Context
 from invoke.tasks import Task
 
 from deploy.discover import environment_names, find_systems
-from deploy.tasks.base import command, emit, is_dry, opened, options_of, terminal
+from deploy.tasks.base import command, emit, is_dry, opened
+from deploy.tasks.running import options_of, shown
 
 RESERVED = ("status", "history", "resume", "unlock")
 
@@ -41,13 +42,16 @@ def resume(
     by: str = "",
     signoffs: str | None = None,
     auto_rollback: bool = True,
+    format: str = "text",
+    output: str | None = None,
 ) -> None:
     """Go on with the deployment that was cut off: each step is asked whether it is already done."""
     from deploy import operate
 
-    view = terminal()
-    options = options_of(view, by=by, signoffs=signoffs, auto_rollback=auto_rollback)
-    operate.resume(opened(system, env), options, view)
+    session = opened(system, env, start=True)
+    with shown(session, format, output) as view:
+        options = options_of(view, by=by, signoffs=signoffs, auto_rollback=auto_rollback)
+        operate.resume(session, options, view)
 
 
 @command()
@@ -70,6 +74,8 @@ def to(environment: str) -> Task[Any]:
         auto_rollback: bool = True,
         off_hours: bool = False,
         yes: bool = False,
+        format: str = "text",
+        output: str | None = None,
     ) -> None:
         from deploy import operate, outlook
 
@@ -77,9 +83,9 @@ def to(environment: str) -> Task[Any]:
         if is_dry(context):
             emit(outlook.plan(session, ref))
             return
-        view = terminal()
         given = {"by": by, "signoffs": signoffs, "auto_rollback": auto_rollback, "off_hours": off_hours}
-        operate.deploy(session, ref, options_of(view, yes=yes, **given), view)
+        with shown(session, format, output) as view:
+            operate.deploy(session, ref, options_of(view, yes=yes, **given), view)
 
     body.__doc__ = f"Deploy to {environment}: every phase of the flow, gated, journaled, rolled back if it fails."
     return command(name=environment)(body)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from invoke.collection import Collection
 from invoke.context import Context
 
-from deploy.tasks.base import command, emit, is_dry, opened, options_of, terminal
+from deploy.tasks.base import command, emit, is_dry, opened
+from deploy.tasks.running import options_of, shown
 
 
 @command(default=True)
@@ -16,17 +17,19 @@ def now(
     system: str | None = None,
     env: str | None = None,
     by: str = "",
+    format: str = "text",
+    output: str | None = None,
 ) -> None:
     """Take back the newest deployment that changed something (or all down to --to), then check."""
     from deploy import operate, outlook
     from deploy.rollback import choices
 
-    session = opened(system, env)
+    session = opened(system, env, start=not is_dry(context))
     if is_dry(context):
         emit(outlook.way_back(session, to, choices(database)))
         return
-    view = terminal()
-    operate.roll_back(session, to, choices(database), options_of(view, by=by), view)
+    with shown(session, format, output) as view:
+        operate.roll_back(session, to, choices(database), options_of(view, by=by), view)
 
 
 @command()

@@ -5,15 +5,23 @@ from __future__ import annotations
 from invoke.collection import Collection
 from invoke.context import Context
 
-from deploy.tasks.base import check_phase, command, run_phase
+from deploy.tasks.base import command
+from deploy.tasks.running import check_phase, run_phase
 
 
 @command()
 def pre(
-    context: Context, ref: str | None = None, system: str | None = None, env: str | None = None, by: str = ""
+    context: Context,
+    ref: str | None = None,
+    system: str | None = None,
+    env: str | None = None,
+    by: str = "",
+    signoffs: str | None = None,
+    format: str = "text",
+    output: str | None = None,
 ) -> None:
     """Tests, dry run and rehearsal of a release on a restored copy of the data; production is not touched."""
-    run_phase(context, "validate.pre", ref, system, env, by=by)
+    run_phase(context, "validate.pre", ref, system, env, by=by, signoffs=signoffs, format=format, output=output)
 
 
 @command(default=True, since="judge the data since then (ISO time; default: since the deployment)")

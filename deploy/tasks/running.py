@@ -1,0 +1,122 @@
+"""What the tasks share that check or change something: options, the view, results in the format asked for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from invoke.context import Context
+
+from deploy.errors import ConfigError
+from deploy.tasks.base import asked, emit, is_dry, opened
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from deploy.operate import Options
+    from deploy.reports.screen import Screen
+    from deploy.result import Result
+    from deploy.session import Session
+    from deploy.signoff import SignOff
+
+
+@contextmanager
+def shown(session: Session, format: str = "text", output: str | None = None) -> Iterator[Screen]:
+    """The view of a flow; in another format than text, or with an output file, its results come whole at the end.
+
+    They come also when the flow fails. The view itself then stands on standard error.
+    """
+    from deploy.reports import printed
+    from deploy.reports.screen import Screen
+
+    printed.known(format)
+    screen = Screen(aside=format != "text")
+    try:
+        yield screen
+    finally:
+        screen.pause()
+        if (format != "text" or output) and screen.phases:
+            emit(as_asked(session, screen.phases, format), output)
+
+
+def as_asked(session: Session, phases: Sequence[tuple[str, Sequence[Result], float]], format: str) -> str:
+    from deploy.reports import printed
+
+    about = {"system": session.system.name, "environment": session.environment.name}
+    return printed.results(phases, format, about=about, signoffs_hold=session.environment.signoffs == "hold")
+
+
+def options_of(view: Screen, *, yes: bool = False, **options: Any) -> Options:
+    """The operator's options; questions are asked only at a terminal, and never with --yes."""
+    from deploy import signoff
+    from deploy.operate import Options
+
+    def prompt(pending: Sequence[Result]) -> Sequence[SignOff]:
+        view.pause()
+        return signoff.ask_for(pending)
+
+    if yes or not sys.stdin.isatty():
+        return Options(**options)
+    return Options(confirm=asked, prompt=prompt, **options)
+
+
+def check_phase(
+    phase: str,
+    system: str | None,
+    env: str | None,
+    *,
+    window: str | None = None,
+    since: str | None = None,
+    signoffs: str | None = None,
+    format: str = "text",
+    output: str | None = None,
+) -> None:
+    """Ask one phase's items, show them in the format that was asked for, and end with 6 when the gate is closed."""
+    from deploy import operate
+    from deploy.reports import printed
+    from deploy.reports.screen import Screen
+
+    printed.known(format)
+    session = opened(system, env, start=True)
+    options = options_of(Screen(aside=True), signoffs=signoffs)
+    results, is_open, took = operate.check(session, phase, options, window, moment(since))
+    emit(as_asked(session, [(phase, results, took)], format), output)
+    operate.require_open(phase, results, is_open)
+
+
+def moment(text: str | None) -> datetime | None:
+    """An ISO time, in UTC where it names no zone."""
+    from datetime import UTC, datetime
+
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(f"{text!r} is no time", where="--since", fix="E.g. 2026-01-31T09:00") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def run_phase(
+    context: Context,
+    phase: str,
+    ref: str | None,
+    system: str | None,
+    env: str | None,
+    *,
+    format: str = "text",
+    output: str | None = None,
+    **options: Any,
+) -> None:
+    """One phase for itself, under lock and journal, after the phases before it that touch nothing."""
+    from deploy import operate, outlook
+
+    session = opened(system, env, start=not is_dry(context))
+    phases = operate.alone(session, phase)
+    if is_dry(context):
+        emit(outlook.plan(session, ref, phases))
+        return
+    with shown(session, format, output) as view:
+        operate.run(session, ref, phases, options_of(view, **options), view)
