@@ -16,23 +16,33 @@ pytestmark = pytest.mark.live
 RECORDS = 50  # of a deployment that goes well
 HELD = 38  # the record by which the gate of the load is closed; what follows is the rollback
 ROLLED_BACK = {"unhealthy": 58, "destructive": 56}  # records when the database is kept, and when it is restored
-WHENS = ("before", "after")
+DONE = (7, 12, 17, 22, 24, 29, 31, 36)  # what steps have done; an act lies between each of them and the one before
+
+# What is right before a record is right after the one before, unless an act lies between. So this goes both ways from
+# every state in which a deployment can be cut off.
+CUTS = [
+    *((number, "before", "resumed") for number in range(1, RECORDS + 1)),
+    *((number, "after", "rolled back") for number in range(1, RECORDS + 1)),
+    *((number, "before", "rolled back") for number in DONE),
+    *((number - 1, "after", "resumed") for number in DONE),
+]
 
 
 def test_every_record_of_a_deployment_is_a_kill_point(world: World) -> None:
-    assert len(world.deploy("v2").records) == RECORDS
+    kinds = [record["kind"] for record in world.deploy("v2").records]
+    assert len(kinds) == RECORDS
+    assert tuple(number for number, kind in enumerate(kinds, 1) if kind == "step.done") == DONE
 
 
-@pytest.mark.parametrize("when", WHENS)
-@pytest.mark.parametrize("number", range(1, RECORDS + 1))
-def test_killed_deployment_is_resumed_or_rolled_back(world: World, number: int, when: str) -> None:
+@pytest.mark.parametrize(("number", "when", "how"), CUTS)
+def test_killed_deployment_is_resumed_or_rolled_back(world: World, number: int, when: str, how: str) -> None:
     before = data(world)
     killed_at(partial(world.deploy, "v2"), number, when, world.folder / "log")
     if (number, when) == (1, "before"):
         nothing_was_begun(world, before)
     elif (number, when) == (RECORDS, "after"):
         all_was_done(world, before)
-    elif (number % 2 == 0) == (when == "before"):
+    elif how == "resumed":
         world.resume()
         assert_deployed(world, before)
     else:
