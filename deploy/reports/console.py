@@ -100,7 +100,7 @@ class Live:
 
     def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic, every: float = 10.0) -> None:
         self._console, self._clock, self._every = console, clock, every
-        self._said, self._counted_at = "", float("-inf")
+        self._said, self._counted, self._counted_at = "", "", float("-inf")
         texts = (TextColumn("{task.description}", markup=False), TextColumn("{task.fields[counted]}", markup=False))
         self._progress = Progress(
             SpinnerColumn(), texts[0], BarColumn(20), texts[1], TimeElapsedColumn(), console=console, transient=True
@@ -125,13 +125,13 @@ class Live:
             self._progress.reset(self._task, total=None, description=text, counted="")
         elif text != self._said:
             _show(self._console, 2, Text(text, "dim"))
-        self._said, self._counted_at = text, float("-inf")
+        self._said, self._counted, self._counted_at = text, "", float("-inf")
 
     def count(self, done: int, total: int | None, what: str) -> None:
         """Tell how far it is: so many of so many, or of nobody knows how many."""
         told = f"{done} of {total} {plain.line(what, 40)}" if total is not None else f"{done} {plain.line(what, 40)}"
         if self._console.is_terminal:
             self._progress.update(self._task, completed=done, total=total, counted=told)
-        elif done == total or self._clock() - self._counted_at >= self._every:
+        elif told != self._counted and (done == total or self._clock() - self._counted_at >= self._every):
             _show(self._console, 4, Text(told, "dim"))
-            self._counted_at = self._clock()
+            self._counted, self._counted_at = told, self._clock()

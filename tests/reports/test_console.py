@@ -82,6 +82,7 @@ def test_a_pipe_hears_of_progress_now_and_then() -> None:
             clock.now = float(second)
             live.count(second, None, "rows")
         live.count(26, 26, "rows")
+        live.count(26, 26, "rows")
         live.say("merging [red]\x1b[31m")
         live.count(1, 3, "tables")
     assert file.getvalue().splitlines() == [
