@@ -104,12 +104,24 @@ def welcome(session: Session, options: Options) -> None:
 
 def refuse_unfinished(session: Session) -> None:
     """A deployment that was cut off is finished or taken back first; a second one on top of it would hide it."""
+    refuse_half_a_restore(session)
     journal = session.unfinished()
     if journal:
         name = session.environment.name
         raise PersonNeeded(
             f"Deployment {journal.id} was cut off. First go on with it, or take it back:",
             [f"invoke deploy.resume --env={name}", f"invoke rollback --env={name}"],
+        )
+
+
+def refuse_half_a_restore(session: Session) -> None:
+    """A backup's restore that was cut off is no deployment: only the same command finishes it."""
+    journal = session.unfinished()
+    backup = journal and journal.records[0].get("backup")
+    if backup:
+        raise PersonNeeded(
+            f"The restore of backup {backup} was cut off. First run it again:",
+            [f"invoke backup.restore --env={session.environment.name} --id={backup}"],
         )
 
 
@@ -127,6 +139,7 @@ def taken_over(session: Session, journal: Journal, view: View) -> Iterator[Lock]
 
 def resume(session: Session, options: Options, view: View) -> Journal:
     """Go on with the deployment that was cut off, forward, or back if it was on its way back."""
+    refuse_half_a_restore(session)
     found = session.unfinished()
     if found is None:
         raise ConfigError("no deployment was cut off, there is nothing to resume", where=session.environment.name)
@@ -165,6 +178,7 @@ def finish_rollback(deployment: Deployment, journal: Journal, gate: Gate, view: 
 
 def roll_back(session: Session, to: str | None, choice: str, options: Options, view: View) -> list[Journal]:
     """Take back the newest deployment that changed something, or all down to the release `to`."""
+    refuse_half_a_restore(session)
     journals = chosen(session, to)
     require_releases(session, journals)
     gate = session.gate(options.signoffs, options.prompt)

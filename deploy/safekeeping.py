@@ -11,11 +11,11 @@ from deploy.backups.retention import prune as pruned
 from deploy.backups.schedule import Schedule, install, remove
 from deploy.backups.store import BackupInfo, Backups
 from deploy.command import paste
-from deploy.errors import ConfigError, GateClosed
+from deploy.errors import ConfigError, DeployError, GateClosed
 from deploy.folders import PROJECT
 from deploy.journal import Journal
-from deploy.operate import Options, refuse_unfinished
-from deploy.session import Session, new_id, outcome
+from deploy.operate import Options, refuse_unfinished, taken, taken_over
+from deploy.session import Session, new_id
 from deploy.steps.processes import StopStep
 from deploy.steps.restore import plan, restore
 from deploy.view import View
@@ -78,41 +78,64 @@ def restore_plan(session: Session, id: str) -> str:
 
 
 def restore_backup(session: Session, id: str, by: str, view: View) -> None:
-    """Under lock and journal: stop the processes, put the backup in place, start them again."""
-    deployment = session.before(new_id())
-    options = Options(by=by)
-    with session.lock(deployment.id) as lock:
+    """Under lock and journal: stop the processes, put the backup in place, start them again.
+
+    One that was cut off is finished by running it again. One that fails leaves production as it was.
+    """
+    operator = Options(by=by).operator(session)
+    found = session.unfinished()
+    if found and found.records[0].get("backup") == id:
+        with taken_over(session, found, view) as lock:
+            journal = Journal.open(found.path)
+            journal.append("resumed", by=operator, token=lock.token)
+            _restore(session, journal, id, view)
+        return
+    identity = new_id()
+    with session.lock(identity) as lock:
         refuse_unfinished(session)
         journal = Journal.create(
             session.archive.folder,
-            deployment.id,
+            identity,
             system=session.system.name,
             environment=session.environment.name,
             ref=f"backup {id}",
+            backup=id,
             commit="",
             release="",
             previous=None,
             phases=[],
-            by=options.operator(session),
+            by=operator,
             token=lock.token,
         )
-        stop, progress = StopStep(deployment), view.step("restore a backup")
-        stopped = stop.before()
-        stop.do(progress)
+        _restore(session, journal, id, view)
+
+
+def _restore(session: Session, journal: Journal, id: str, view: View) -> None:
+    deployment = session.of(journal)
+    stop, progress = StopStep(deployment), view.step("restore a backup")
+    stopped = stop.before()
+    journal.append("step.intended", phase="", step=stop.name, touches=False, before=stopped)
+    stop.do(progress)
+    how = "stopped"
+    try:
         for name in backups(session).databases:
             journal.append("restore.intended", database=name, backup=id)
             facts = restore(deployment, name, id, progress)
             journal.append("restore.done", database=name, facts=facts)
             view.say(f"{name}: backup {id} is in place; the former database is kept as {facts['replaced']}.")
+        how = "succeeded"
+    except DeployError as error:
+        journal.append("failed", reason=str(error), error=type(error).__name__)
+        raise
+    finally:
         stop.undo(stopped, progress)
-        journal.append("closed", outcome="succeeded")
+        journal.append("closed", outcome=how)
 
 
 def needed(session: Session) -> set[str]:
-    """The backups that a rollback could need: those of the deployments of the releases that are kept."""
-    keep = session.system.release.keep
-    journals = [j for j in reversed(session.archive.journals()) if outcome(j) in ("succeeded", "open")]
-    return {journal.id for journal in journals[:keep]}
+    """The backups that a rollback could need: those of the newest deployments that changed something and still hold."""
+    journals = [journal for journal in reversed(session.archive.journals()) if taken(journal)]
+    return {journal.id for journal in journals[: session.system.release.keep]}
 
 
 def prune(session: Session, *, dry: bool) -> str:
