@@ -86,26 +86,28 @@ class Checkout:
         assert process.returncode == code, f"invoke {' '.join(words)} exited {process.returncode}, not {code}:\n{said}"
         return said
 
-    def killed_in(self, step: str, delay: float, *words: str, kind: str = "step.intended") -> None:
+    def killed_in(self, step: str, delay: float, *words: str) -> None:
         """Run a command and kill it, without a warning, so many seconds after the journal says it begins a step."""
-        wanted = f'"kind":"{kind}"', f'"step":"{step}"'
-        before = self._told(*wanted)
+        self.killed_after(delay, *words, kind="step.intended", step=step)
+
+    def killed_after(self, delay: float, *words: str, **told: str) -> None:
+        """Run a command and kill it so many seconds after a journal got a new record with these fields."""
+        before = self._told(told)
         process = self.start(*words)
         try:
             until = time.monotonic() + PATIENCE
-            while self._told(*wanted) == before and process.poll() is None and time.monotonic() < until:
+            while self._told(told) == before and process.poll() is None and time.monotonic() < until:
                 time.sleep(0.005)
             time.sleep(delay)
         finally:
             process.kill()
             said, _ = process.communicate(timeout=PATIENCE)
-        assert self._told(*wanted) > before, f"{step} did not begin:\n{said}"
+        assert self._told(told) > before, f"{told} did not come:\n{said}"
         assert process.returncode == -signal.SIGKILL, said
 
-    def _told(self, *parts: str) -> int:
-        """How many records of all journals have all these parts."""
-        lines = [line for path in self.archive.paths() for line in path.read_text().splitlines()]
-        return sum(all(part in line for part in parts) for line in lines)
+    def _told(self, fields: dict[str, str]) -> int:
+        """How many records of all journals have these fields."""
+        return sum(1 for journal in self.archive.journals() for _ in journal.all(**fields))
 
     # -- what is seen from outside
 

@@ -46,6 +46,17 @@ def test_broken_release_leaves_production_as_it_was(branch: str, v2: Snapshot, c
     checkout.invoke("deploy.local", "--ref", "v2")
 
 
+def test_failed_release_stays_as_it_is_on_request(v2: Snapshot, checkout: Checkout) -> None:
+    said = checkout.invoke("deploy.local", "--ref", "broken/load-crashes", "--no-auto-rollback", code=4)
+    assert "invoke rollback --env=local" in said
+    assert checkout.release == checkout.id_of("broken/load-crashes")
+    assert len(checkout.loaded()) == 3
+    assert "invoke rollback --env=local" in checkout.invoke("deploy.local", "--ref", "v2", code=4)
+    checkout.invoke("rollback", "--env", "local")
+    assert differences(v2.content, checkout.content()) == []
+    assert checkout.release == v2.release
+
+
 def test_destructive_migration_is_deployed_and_only_a_restore_takes_it_back(v2: Snapshot, checkout: Checkout) -> None:
     said = checkout.invoke("deploy.local", "--ref", "broken/destructive-migration")
     assert "restore-only" in checkout.report()

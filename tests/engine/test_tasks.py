@@ -89,6 +89,7 @@ def test_damaged_backup_is_found(v2: Snapshot, checkout: Checkout) -> None:
     assert damaged.name in checkout.invoke("backup.verify", *LOCAL, code=6)
     checkout.invoke("backup.restore", "--id", folder.name, *LOCAL, "--force", code=3)
     assert same(v2, checkout)
+    assert json.loads(checkout.invoke("deploy.status", *LOCAL, "--format", "json"))["unfinished"] is None
     assert checkout.databases() == {"engine"}
 
 
@@ -156,7 +157,7 @@ def test_prerequisites_that_do_not_hold_stop_before_anything_is_made(v2: Snapsho
 def test_status_and_history_tell_what_is_deployed(v2: Snapshot, checkout: Checkout) -> None:
     state = json.loads(checkout.invoke("deploy.status", *LOCAL, "--format", "json"))
     assert (state["release"], state["lock"], state["unfinished"]) == (v2.release, None, None)
-    assert [window["window"] for window in state["owed"]] == ["24h", "7d"]
+    assert [window["window"] for window in state["owed"]] == ["1h", "24h", "7d"]
     rows = json.loads(checkout.invoke("deploy.history", *LOCAL, "--format", "json"))
     assert [(row["ref"], row["outcome"]) for row in rows] == [("v2", "succeeded"), ("v1", "succeeded")]
     checkout.invoke("deploy.history", *LOCAL, "--verify")
