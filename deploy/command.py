@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from deploy.secret import Secret
 
 OK = frozenset({0})
+PARAMETER = re.compile(r"'(?:[^']|'')*'|(?<![:\w]):(?P<name>[a-z_]\w*)")
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,12 @@ class Statement:
     def shell(self) -> str:
         variable = f"{self.database.upper()}_{'ADMIN_' if self.admin else ''}URL"
         names = "".join(f" -v {key}={shlex.quote(str(value))}" for key, value in sorted(self.params.items()))
-        return f'psql "${variable}" -v ON_ERROR_STOP=1{names} <<\'SQL\'\n{self.sql.strip()}\nSQL'
+        sql = PARAMETER.sub(self._quoted, self.sql.strip())
+        return f"psql \"${variable}\" -v ON_ERROR_STOP=1{names} <<'SQL'\n{sql}\nSQL"
+
+    def _quoted(self, found: re.Match[str]) -> str:
+        """psql quotes a value only where it is asked to: `:'name'`; literals are left as they are."""
+        return f":'{found['name']}'" if found["name"] in self.params else found[0]
 
 
 Command = Run | Script | Statement
