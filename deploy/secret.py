@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from urllib.parse import quote, unquote, urlsplit
 
@@ -50,7 +51,8 @@ class Secret:
 
 def remember(value: str) -> None:
     """Have `mask` hide this value from now on, with the forms in which it may be seen again."""
-    forms = {value, quote(value, safe="")}
+    forms = {value, quote(value, safe=""), *(json.dumps(value, ensure_ascii=e)[1:-1] for e in (True, False))}
+    forms.add(value.replace("'", "'\"'\"'"))  # as a shell quotes it
     if "://" in value:
         password = urlsplit(value).password or ""
         forms |= {password, unquote(password)}
