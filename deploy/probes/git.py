@@ -64,19 +64,31 @@ class Ignored(Probe):
     def ask(self, scope: Scope) -> Shell:
         # git judges ignored paths in a working copy only: this one holds nothing but the commit's ignore files
         return Shell(
-            f"""{_inside(scope, self.repository, self.commit)}
-folder=$(git rev-parse --absolute-git-dir) || exit 3
+            f"""{_inside(scope, self.repository, self.commit, "--absolute-git-dir", "mktemp", "mkdir")}
 copy=$(mktemp -d) || exit 3
 trap 'rm -rf "$copy"' EXIT
 git ls-tree -r --full-tree --name-only "$commit" | while IFS= read -r file; do
-  case $file in .gitignore | */.gitignore) ;; *) continue ;; esac
-  mkdir -p "$copy/$(dirname -- "$file")" && git show "$commit:$file" >"$copy/$file" || exit 3
+  case $file in .gitignore) ;; */.gitignore) mkdir -p "$copy/${{file%/*}}" || exit 3 ;; *) continue ;; esac
+  git show "$commit:$file" >"$copy/$file" || exit 3
 done || exit 3
-for path in {quote(scope, *self.paths)}; do
-  tracked=$(git ls-tree -r --full-tree --name-only "$commit" -- "$path") || exit 3
-  (cd "$copy" && git --git-dir="$folder" --work-tree=. -c core.excludesFile= check-ignore -q --no-index -- "$path")
-  case $? in 0) is=ignored ;; 1) is='not ignored' ;; *) exit 3 ;; esac
-  [ -z "$tracked" ] || is=tracked
+tracked() {{ git ls-tree -r --full-tree --name-only "$commit" -- "$@"; }}
+ignored() {{
+  (cd "$copy" && git --git-dir="$fact" --work-tree=. -c core.excludesFile= check-ignore --no-index -- "$@")
+  [ $? -le 1 ] || exit 3
+}}
+set -- {quote(scope, *self.paths)}
+# All at once; one by one only where that does not tell that all is well.
+any=$(tracked "$@") || exit 3
+all=$(ignored "$@") || exit 3
+[ -z "$any" ] && [ "$all" = "$(printf '%s\\n' "$@")" ] && well=yes || well=
+for path in "$@"; do
+  is=ignored
+  if [ -z "$well" ]; then
+    any=$(tracked "$path") || exit 3
+    all=$(ignored "$path") || exit 3
+    [ -n "$all" ] || is='not ignored'
+    [ -z "$any" ] || is=tracked
+  fi
   printf '%s\\t%s\\n' "$is" "$path"
 done""",
             timeout=30,
@@ -99,22 +111,32 @@ class Secrets(Probe):
 
     def ask(self, scope: Scope) -> Shell:
         scans = "\n".join(f"scan {shlex.quote(name)} {shlex.quote(text)}" for name, text in self.patterns.items())
-        commits = 'git log -m --format=%H -G"$2" "$commit"' if self.history else ":"
+        several = shlex.join(word for text in self.patterns.values() for word in ("-e", text))
+        either = shlex.quote("|".join(self.patterns.values()))
+        changed = f'git log -m --format=%H -G{either} "$commit"' if self.history else ":"
         return Shell(
-            f"""{_inside(scope, self.repository, self.commit)}
-[ "$(git rev-parse --is-shallow-repository)" = false ] || {{ echo shallow; exit 0; }}
+            f"""{_inside(scope, self.repository, self.commit, "--is-shallow-repository", "sed", "sort", "wc")}
+[ "$fact" = false ] || {{ echo shallow; exit 0; }}
 {filtering(self.allow)}
+found() {{
+  hits=$(git grep -InE "$@" $commits --)
+  case $? in 0) ;; 1) return ;; *) exit 3 ;; esac
+  hits=$(printf '%s\\n' "$hits" | allowed)
+  [ $? -le 1 ] || exit 3
+}}
 scan() {{
-  commits=$({commits}) || exit 3
-  for at in $(printf '%s\\n' "$commit" $commits | sort -u); do
-    hits=$(git grep -InE -e "$2" "$at" --)
-    case $? in 0) ;; 1) continue ;; *) exit 3 ;; esac
-    printf '%s\\n' "$hits" | allowed |
-      sed -e 's/^\\([0-9a-f]*\\):\\([^:]*\\):\\([0-9]*\\):.*/\\1	\\2	\\3/;t' -e 's/.*/-	an oddly named file	0/' |
-      while IFS= read -r hit; do printf '%s\\t%s\\n' "$1" "$hit"; done || exit 3
-  done
+  found -e "$2"
+  [ -z "$hits" ] || printf '%s\\n' "$hits" |
+    sed -e 's/^\\([0-9a-f]*\\):\\([^:]*\\):\\([0-9]*\\):.*/\\1	\\2	\\3/;t' -e 's/.*/-	an oddly named file	0/' |
+    LC_ALL=C sort -u -t '	' -k 2,2 | while IFS= read -r hit; do printf '%s\\t%s\\n' "$1" "$hit"; done || exit 3
 }}
 printf 'files\\t%s\\n' "$(git ls-tree -r "$commit" | wc -l)"
+commits=$({changed}) || exit 3
+commits=$(printf '%s\\n' "$commit" $commits | sort -u)
+# One look for all patterns. Which of them it was is asked where there is a hit, of one commit for each line found.
+found {several}
+[ -n "$hits" ] || exit 0
+commits=$(printf '%s\\n' "$hits" | LC_ALL=C sort -u -t : -k 2 | sed 's/:.*//' | sort -u)
 {scans}""",
             timeout=120,
         )
@@ -130,7 +152,11 @@ printf 'files\\t%s\\n' "$(git ls-tree -r "$commit" | wc -l)"
         return judged(True, expected, f"none in {int(count)} files")
 
 
-def _inside(scope: Scope, repository: str, commit: str) -> str:
-    return f"""{needs("git", "sed", "sort", "wc", "mktemp", "mkdir", "dirname")}
+def _inside(scope: Scope, repository: str, commit: str, fact: str, *tools: str) -> str:
+    """Go to the repository; one call of git sets `commit` (its id) and `fact` (what `git rev-parse` tells of it)."""
+    return f"""{needs("git", *tools)}
 cd {quote(scope, repository)} || exit 3
-commit=$(git rev-parse --verify {quote(scope, commit)}'^{{commit}}') || exit 3"""
+told=$(git rev-parse {fact} --verify {quote(scope, commit)}'^{{commit}}') || exit 3
+commit=${{told##*
+}} fact=${{told%
+*}}"""

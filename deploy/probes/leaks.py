@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 SECRETS = {
     "anthropic key": "sk-ant-[A-Za-z0-9_-]{20,}",
@@ -21,7 +22,18 @@ SECRETS = {
 }
 PERSONAL = {"e-mail address": r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+\.[A-Za-z]{2,}"}
 
-Patterns = Annotated[Mapping[str, str], Field(min_length=1)]
+BACK_REFERENCE = re.compile(r"(?<!\\)(?:\\\\)*\\[1-9]")
+
+
+def _separate(patterns: Mapping[str, str]) -> Mapping[str, str]:
+    """Each pattern can be joined to others by `|`: none refers to its groups by number, which POSIX has not anyway."""
+    for name, text in patterns.items():
+        if BACK_REFERENCE.search(text):
+            raise ValueError(f"{name}: POSIX extended expressions have no back-references")
+    return patterns
+
+
+Patterns = Annotated[Mapping[str, str], Field(min_length=1), AfterValidator(_separate)]
 
 
 def filtering(allow: tuple[str, ...]) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -32,7 +33,8 @@ SITUATIONS = [
     Situation("git.ignored", "fails-tracked", FAIL, {"repository": LEAKY, "paths": [".env"]}),
     Situation("git.ignored", "missing", UNKNOWN, {"repository": CLEAN, **SECRET}, without=("git",)),
     Situation("git.ignored", "missing-mktemp", UNKNOWN, {"repository": CLEAN, **SECRET}, without=("mktemp",)),
-    Situation("git.ignored", "missing-dirname", UNKNOWN, {"repository": CLEAN, **SECRET}, without=("dirname",)),
+    Situation("git.ignored", "missing-mkdir", UNKNOWN, {"repository": CLEAN, **SECRET}, without=("mkdir",)),
+    Situation("git.ignored", "fails-some", FAIL, {"repository": CLEAN, "paths": [".env", "app.py", "my notes"]}),
     Situation("git.ignored", "missing-commit", UNKNOWN, {"repository": CLEAN, "commit": "nowhere", **SECRET}),
     Situation("git.ignored", "denied", UNKNOWN, {"repository": "{root}/closed", **SECRET}, as_nobody=True),
     Situation("git.secrets", "holds", PASS, {"repository": CLEAN}),
@@ -46,6 +48,10 @@ SITUATIONS = [
     Situation("git.secrets", "unknown-shallow", UNKNOWN, {"repository": "{root}/shallow"}),
     Situation("git.secrets", "unknown-allowance", UNKNOWN, {"repository": LEAKY, "allow": ["a(b"]}),
     Situation("git.secrets", "unknown-pattern", UNKNOWN, {"repository": CLEAN, "patterns": {"odd": "a(b"}}),
+    Situation(
+        "git.secrets", "unknown-pattern-in-parts", UNKNOWN, {"repository": CLEAN, "patterns": {"a": "x(y", "b": "z)"}}
+    ),
+    Situation("git.secrets", "fails-by-name", FAIL, {"repository": LEAKY, "patterns": {"a": "x = [0-9]", "b": "sk-"}}),
     Situation("git.secrets", "missing", UNKNOWN, {"repository": CLEAN}, without=("git",)),
     Situation("git.secrets", "missing-grep", UNKNOWN, {"repository": LEAKY, "allow": ["x"]}, without=("grep",)),
     Situation("git.secrets", "missing-sed", UNKNOWN, {"repository": LEAKY}, without=("sed",)),
@@ -119,3 +125,22 @@ def test_a_hit_in_an_oddly_named_file_is_a_hit_and_is_not_shown(place: Path) -> 
 def test_no_file_looked_at_is_unknown() -> None:
     assert Secrets().judge(Output(0, "files\t0\n")).status is UNKNOWN
     assert Secrets().judge(Output(0, "")).status is UNKNOWN
+
+
+@pytest.mark.live
+def test_every_pattern_that_hits_is_named_with_its_file(repositories: Path) -> None:
+    situation = Situation("git.secrets", "several", FAIL, {"repository": LEAKY, "patterns": {"a": "x =", "b": "sk-"}})
+    (question,) = asked(situation.made(), situation.scope(str(repositories)))
+    assert isinstance(question, Shell)
+    evidence = situation.made().judge(ask_shell(situation, question, repositories)).evidence.splitlines()
+    assert [re.sub(r"[0-9a-f]{12}", "commit", line) for line in evidence] == [
+        "a: commit app.py:1",
+        "a: commit old.py:1",
+        "b: commit old.py:2",
+    ]
+
+
+def test_patterns_with_back_references_are_refused() -> None:
+    with pytest.raises(ValueError, match="twice: POSIX extended expressions have no back-references"):
+        Secrets(patterns={"twice": r"(a)\1"})
+    assert Secrets(patterns={"a backslash and a number": r"\\1"})
