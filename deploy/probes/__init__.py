@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Mapping
+from functools import cache
 
 from deploy.probes.base import PROBES, Probe
 
 
+@cache
 def known_probes() -> Mapping[str, type[Probe]]:
     """Every probe by its name; imports the modules of this package, which is why it is not done any earlier."""
     for module in pkgutil.iter_modules(__path__):

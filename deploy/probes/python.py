@@ -33,7 +33,8 @@ class Version(Probe):
     def ask(self, scope: Scope) -> Shell:
         code = "import sys; print('%d.%d.%d' % sys.version_info[:3])"
         wanted = f"printf '%s\\n' {quote(scope, self.at_least)}"
-        return Shell(f"{wanted}\n{quote(scope, self.python)} -c {quote(scope, code)}")
+        # -S leaves out what `site` does for packages: it takes longer than all else, and changes no version
+        return Shell(f"{wanted}\n{quote(scope, self.python)} -S -c {quote(scope, code)}")
 
     def judge(self, output: Output) -> Verdict:
         wanted, _, found = output.out.strip().partition("\n")
@@ -51,6 +52,7 @@ class Isolated(Probe):
     python: str = "{python}"
 
     def ask(self, scope: Scope) -> Shell:
+        # not with -S: before Python 3.14 it is `site` that tells an interpreter of its virtual environment
         code = "import sys; print(sys.prefix != sys.base_prefix, sys.prefix, sep='\\t')"
         return Shell(f"{quote(scope, self.python)} -c {quote(scope, code)}")
 
