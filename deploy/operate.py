@@ -258,7 +258,7 @@ def check(
     return results, not gate.closing(results), round(time.monotonic() - began, 3)
 
 
-def require_open(phase: str, results: Sequence[Result], is_open: bool) -> None:
+def require_open(phase: str, is_open: bool) -> None:
     if not is_open:
         raise GateClosed(f"The gate of {phase} is closed.")
 

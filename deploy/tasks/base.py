@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -58,6 +59,8 @@ def command(name: str | None = None, default: bool = False, **help_: str) -> Cal
 
 def guard(body: Body, context: Context, *args: Any, **options: Any) -> None:
     """Run a task's body; what goes wrong ends the program with a masked message and the code that the error carries."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     try:
         body(context, *args, **options)
     except DeployError as error:
@@ -69,6 +72,11 @@ def guard(body: Body, context: Context, *args: Any, **options: Any) -> None:
     except Exception:  # noqa: BLE001 - a defect of ours: shown whole for a report, with every secret masked
         text = mask(traceback.format_exc())
         raise Exit(f"{text}\nThis is a defect of pipeline-deploy, please report it.", code=1) from None
+
+
+def _interrupt(number: int, frame: object) -> None:
+    """A TERM, or a terminal that is closed, is a Ctrl-C: a deployment goes back instead of lying half done."""
+    raise KeyboardInterrupt
 
 
 def is_dry(context: Context) -> bool:

@@ -83,7 +83,7 @@ def check_phase(
     options = options_of(Screen(aside=True), signoffs=signoffs)
     results, is_open, took = operate.check(session, phase, options, window, moment(since))
     emit(as_asked(session, [(phase, results, took)], format), output)
-    operate.require_open(phase, results, is_open)
+    operate.require_open(phase, is_open)
 
 
 def moment(text: str | None) -> datetime | None:
