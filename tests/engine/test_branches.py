@@ -43,7 +43,7 @@ def test_broken_release_leaves_production_as_it_was(branch: str, v2: Snapshot, c
     assert differences(v2.content, checkout.content()) == []
     assert (checkout.shape(), checkout.release) == (v2.shape, v2.release)
     assert checkout.databases() == {"engine"}
-    checkout.invoke("deploy.local", "--ref", "v2")
+    assert "cut off" not in checkout.invoke("deploy.status", "--env", "local")
 
 
 def test_failed_release_stays_as_it_is_on_request(v2: Snapshot, checkout: Checkout) -> None:
@@ -55,6 +55,7 @@ def test_failed_release_stays_as_it_is_on_request(v2: Snapshot, checkout: Checko
     checkout.invoke("rollback", "--env", "local")
     assert differences(v2.content, checkout.content()) == []
     assert checkout.release == v2.release
+    checkout.invoke("deploy.local", "--ref", "v2")
 
 
 def test_destructive_migration_is_deployed_and_only_a_restore_takes_it_back(v2: Snapshot, checkout: Checkout) -> None:

@@ -39,7 +39,6 @@ def test_killed_deployment_is_rolled_back(step: str, v1: Snapshot, checkout: Che
     checkout.invoke("rollback", "--env", "local", "--database", "restore")
     assert (checkout.shape(), checkout.release) == (v1.shape, v1.release)
     assert differences(v1.content, checkout.content()) == []
-    checkout.invoke("deploy.local", "--ref", "v2")
 
 
 def test_rows_of_a_killed_load_are_taken_back(v1: Snapshot, checkout: Checkout) -> None:
