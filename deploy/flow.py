@@ -18,7 +18,7 @@ from deploy.lock import Lock
 from deploy.rollback import Rollback, told, touched
 from deploy.scope import Scope
 from deploy.site import Site
-from deploy.steps.base import STEPS, Progress, Step
+from deploy.steps.base import STEPS, Step
 from deploy.system import Phase
 from deploy.view import View
 
@@ -63,10 +63,10 @@ class Flow:
 
     def _step(self, phase: str, step: Step) -> None:
         self.lock.renew()
-        progress = self.view.step(step.title)
         if step.done():
-            self._already(phase, step, progress)
+            self._already(phase, step)
             return
+        progress = self.view.step(step.title)
         before = step.before()
         self.deployment.facts[step.name] = {**self.deployment.facts.get(step.name, {}), **before}
         self.journal.append("step.intended", phase=phase, step=step.name, touches=step.touches, before=before)
@@ -76,9 +76,9 @@ class Flow:
         self.deployment.facts[step.name] = facts
         self.journal.append("step.done", phase=phase, step=step.name, took=took, facts=facts)
 
-    def _already(self, phase: str, step: Step, progress: Progress) -> None:
+    def _already(self, phase: str, step: Step) -> None:
         """The target is so already. After a crash in between, the intent is what we remember."""
-        progress.say(f"{step.title}: already so")
+        self.view.step(f"{step.title}: already so")
         self.journal.append("step.already", phase=phase, step=step.name)
 
     def _site(self, phase: str) -> Site:
