@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from deploy.channels import change, files, shell, urls
@@ -72,10 +73,7 @@ class Site:
             transport, surroundings = self._transport(batch.host), self._surroundings(questions)
             return lambda: shell.answer(questions, transport, surroundings)
         if isinstance(first, Sql):
-            from deploy.channels import postgres
-
-            url = self.url(first.database)
-            return lambda: postgres.answer(questions, url)
+            return partial(_answer_sql, questions, self.url(first.database))
         if isinstance(first, Redis):
             from deploy.channels import redis
 
@@ -191,6 +189,12 @@ def _target(host: str, question: Question) -> Hashable:
     if isinstance(question, Sql):
         return "sql", question.database
     return ("redis", question.cache) if isinstance(question, Redis) else "http"
+
+
+def _answer_sql(questions: Sequence[Sql], url: Secret) -> list[Answer | Unanswered]:
+    from deploy.channels import postgres  # in the batch's own thread: loading it takes longer than most shells need
+
+    return [*postgres.answer(questions, url)]
 
 
 def _known(have: Mapping[str, T], name: str, kind: str) -> T:

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from psycopg import sql
-
 if TYPE_CHECKING:
     import psycopg
 
@@ -108,10 +106,9 @@ class Ledger:
 
     def __init__(self, connection: psycopg.Connection[Any], table: str, run: str) -> None:
         self.connection, self.run, self.name = connection, run, table
-        self.table = sql.Identifier(table)
 
     def create(self) -> None:
-        self.connection.execute(sql.SQL(CREATE).format(self.table))
+        self._run(CREATE)
 
     def open(self, name: str, checksum: str, logs: str | None = None) -> str:
         """A row for an attempt that starts now; returns its id."""
@@ -144,4 +141,6 @@ class Ledger:
         self._run("update public.{} set rolled_back_at = clock_timestamp() where id = %s", key)
 
     def _run(self, statement: str, *values: object) -> None:
-        self.connection.execute(sql.SQL(statement).format(self.table), values)
+        from psycopg import sql  # here: whoever only reads what rows mean need not wait for the library
+
+        self.connection.execute(sql.SQL(statement).format(sql.Identifier(self.name)), values)

@@ -21,7 +21,7 @@ class Probe(BaseModel):
     answered: what could not be asked is `unknown` before `judge` is reached.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, defer_build=True)
     name: ClassVar[str] = ""
     example: ClassVar[str] = ""
 

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from typing import ClassVar
 
-from psycopg import sql
 from pydantic import Field
 
 from deploy.probes.base import Probe
@@ -79,6 +78,8 @@ DOUBLES = "select count(*) from (select 1 from {0} where ({1}) is not null group
 
 
 def _sql(text: str, name: str, *columns: str) -> str:
+    from psycopg import sql  # here: few checklists move a SQLite database, and all of them load this module
+
     listed = sql.SQL(", ").join(map(sql.Identifier, columns))
     return sql.SQL(text).format(sql.Identifier(name), listed).as_string()
 
