@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -102,8 +102,21 @@ def owner_of(site: Site, database: str) -> str:
 def create_scratch(site: Site, database: str, dbname: str, purpose: str) -> None:
     """An empty scratch database for the application's role; one that is left from before is replaced, if it is ours."""
     with administrator(site, database) as admin:
-        drop_ours(site, database, admin, dbname)
-        create_like(admin, site.dbname(database), dbname, owner_of(site, database), f"{SCRATCH} {purpose}")
+        with_a_second_try(
+            lambda: drop_ours(site, database, admin, dbname),
+            lambda: create_like(admin, site.dbname(database), dbname, owner_of(site, database), f"{SCRATCH} {purpose}"),
+        )
+
+
+def with_a_second_try(drop: Callable[[], object], create: Callable[[], object]) -> None:
+    """Drop what is left, then create. The server may still be busy with the CREATE of a deployer that has just died;
+    what that leaves is there only once ours was refused, and is dropped as well."""
+    drop()
+    try:
+        create()
+    except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+        drop()
+        create()
 
 
 def drop_ours(site: Site, database: str, admin: Connection, dbname: str, mark: str = SCRATCH) -> bool:

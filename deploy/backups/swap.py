@@ -22,7 +22,16 @@ from deploy.backups import content
 from deploy.backups.content import Connection
 from deploy.backups.manifest import Manifest
 from deploy.backups.proof import compared, restore_into, same_or_fail
-from deploy.backups.scratch import administrator, beside, create_like, described, drop_ours, refusals, remark
+from deploy.backups.scratch import (
+    administrator,
+    beside,
+    create_like,
+    described,
+    drop_ours,
+    refusals,
+    remark,
+    with_a_second_try,
+)
 from deploy.backups.store import Backups
 from deploy.deployment import Deployment
 from deploy.errors import StepFailed
@@ -67,6 +76,8 @@ class Restore:
                 uncopied = list(copy_settings(admin, self.dbname, self.fresh))
                 progress.say(f"putting {self.fresh} in the place of {self.dbname}")
                 replaced = self._swap(admin)
+        else:
+            self._reopen(replaced)
         return {
             "backup": self.backup_id,
             "replaced": replaced,
@@ -74,6 +85,12 @@ class Restore:
             "uncopied": uncopied,
             "restored_seconds": seconds,
         }
+
+    def _reopen(self, replaced: str) -> None:
+        """Let people into the replaced database: a try that was cut off right after the swap has left it closed."""
+        with administrator(self.site, self.database) as admin:
+            if described(admin, replaced):
+                allow_connections(admin, replaced, True)
 
     def _written_since(self, manifest: Manifest, replaced: str) -> dict[str, int]:
         """Counted after the swap, when nobody writes there any more and nobody has to wait for it."""
@@ -97,9 +114,11 @@ class Restore:
             production = described(admin, self.dbname)
             if not production:
                 raise StepFailed(f"there is no database {self.dbname} whose place {self.fresh} could take")
-            drop_ours(self.site, self.database, admin, self.fresh, OURS)
-            purpose = f"{UNFINISHED} {self.backup_id}"
-            create_like(admin, self.dbname, self.fresh, str(production["owner"]), purpose)
+            owner, purpose = str(production["owner"]), f"{UNFINISHED} {self.backup_id}"
+            with_a_second_try(
+                lambda: drop_ours(self.site, self.database, admin, self.fresh, OURS),
+                lambda: create_like(admin, self.dbname, self.fresh, owner, purpose),
+            )
         progress.say(f"restoring backup {self.backup_id} into {self.fresh}")
         try:
             seconds = restore_into(self.backups, manifest, self.fresh)

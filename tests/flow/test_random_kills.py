@@ -7,9 +7,11 @@ from functools import partial
 
 import pytest
 
+from deploy.backups import swap
+from deploy.backups.content import Connection
 from deploy.errors import DeploymentFailed
 from tests.flow.ends import assert_as_before, assert_deployed, data
-from tests.flow.world import World, killed_after
+from tests.flow.world import KILLED, World, in_child, kill_self, killed_after
 
 pytestmark = pytest.mark.live
 
@@ -40,3 +42,20 @@ def test_death_within_the_restore(world: World, delay: float) -> None:
         world.resume()
     assert_as_before(world, before)
     assert world.content() == content
+
+
+def test_death_right_after_the_swap_leaves_no_closed_database(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, content = data(world), world.content()
+    closing = swap.allow_connections
+
+    def die_before_opening(admin: Connection, dbname: str, allowed: bool) -> None:
+        kill_self() if allowed else closing(admin, dbname, allowed)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(swap, "allow_connections", die_before_opening)
+        assert in_child(partial(world.deploy, "destructive"), world.folder / "log") == KILLED
+    world.roll_back()
+    assert_as_before(world, before)
+    assert world.content() == content
+    closed = f"select count(*) from pg_database where starts_with(datname, '{world.name}') and not datallowconn"
+    assert world.value(closed) == 0
