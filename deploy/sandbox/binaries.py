@@ -41,10 +41,11 @@ def find_postgres(major: int | None = None) -> Binaries:
     With `major` (of a data folder that exists) only that version will do. ConfigError when there are none.
     """
     named = os.environ.get("POSTGRES_BIN")
-    found = [_named(Path(named))] if named else list(_candidates())
-    for binaries in found:
+    found = []
+    for binaries in [_named(Path(named))] if named else _candidates():
         if binaries.major >= OLDEST and major in (None, binaries.major):
             return binaries
+        found.append(binaries)
     wanted = f"PostgreSQL {major}, which made the data folder," if major else f"PostgreSQL {OLDEST} or newer"
     had = ", ".join(f"{binaries.major} in {binaries.folder}" for binaries in found) or "none"
     fix = "Set POSTGRES_BIN to the folder of its programs" + (", or run: invoke sandbox.reset" if major else ".")
@@ -52,8 +53,7 @@ def find_postgres(major: int | None = None) -> Binaries:
 
 
 def _named(folder: Path) -> Binaries:
-    missing = [name for name in PROGRAMS if not os.access(folder / name, os.X_OK)]
-    if missing:
+    if missing := missing_in(folder):
         raise ConfigError(
             f"{folder} does not hold {', '.join(missing)}",
             where="POSTGRES_BIN",
@@ -62,9 +62,14 @@ def _named(folder: Path) -> Binaries:
     return Binaries(folder, _major(folder))
 
 
+def missing_in(folder: Path) -> list[str]:
+    """The programs that a folder lacks."""
+    return [name for name in PROGRAMS if not os.access(folder / name, os.X_OK)]
+
+
 def _candidates() -> Iterator[Binaries]:
     for folder in [*_installed(), *_on_path()]:
-        if all(os.access(folder / name, os.X_OK) for name in PROGRAMS):
+        if not missing_in(folder):
             yield Binaries(folder, _major(folder))
     if carried := carried_postgres():
         yield carried

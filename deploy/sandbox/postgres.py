@@ -15,7 +15,7 @@ from urllib.parse import quote
 from deploy.errors import ConfigError, DeployError
 from deploy.sandbox import ports
 from deploy.sandbox.account import Account, run_as
-from deploy.sandbox.binaries import Binaries
+from deploy.sandbox.binaries import Binaries, missing_in
 from deploy.sandbox.private import require_space, write_private
 from deploy.sandbox.processes import command_line, exists
 from deploy.secret import Secret
@@ -68,6 +68,15 @@ def server_pid(data: Path) -> int | None:
     pid, _ = lock_file(data)
     words = command_line(pid) if pid else ""
     return pid if "postgres" in words and str(data) in words else None
+
+
+def serving(data: Path) -> Binaries | None:
+    """The programs of the server that runs on a data folder, as its process names them; None where none tells."""
+    pid, major = server_pid(data), made_by(data)
+    program = Path(command_line(pid).partition(" -D ")[0] if pid else "")
+    if major is None or program.name != "postgres" or missing_in(program.parent):
+        return None
+    return Binaries(program.parent, major)
 
 
 @dataclass

@@ -14,6 +14,7 @@ Ports and passwords stay what they were from one start to the next, a port only 
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +31,7 @@ from deploy.sandbox.binaries import find_postgres
 from deploy.sandbox.daemon import Daemon
 from deploy.sandbox.environment import base_python, responder, write_env
 from deploy.sandbox.extraction_engine.history import make_repository
-from deploy.sandbox.postgres import Postgres, is_marked, made_by, server_pid, silent
+from deploy.sandbox.postgres import Postgres, is_marked, made_by, server_pid, serving, silent
 from deploy.sandbox.private import Keyring, private_folder, write_private
 from deploy.sandbox.valkey import Valkey
 
@@ -75,9 +76,12 @@ class Sandbox:
 
     @cached_property
     def postgres(self) -> Postgres:
-        account, folder = service_account(), self.postgres_folder
-        binaries = places.reachable_binaries(find_postgres(made_by(folder / "data")), account, folder.parent)
-        return Postgres(folder, binaries, self.keys.secret("postgres"), account)
+        account, data = service_account(), self.postgres_folder / "data"
+        binaries = None if os.environ.get("POSTGRES_BIN") else serving(data)  # a server that runs need not be sought
+        if binaries is None:
+            found = find_postgres(made_by(data))
+            binaries = places.reachable_binaries(found, account, self.postgres_folder.parent)
+        return Postgres(self.postgres_folder, binaries, self.keys.secret("postgres"), account)
 
     @cached_property
     def valkey(self) -> Valkey:

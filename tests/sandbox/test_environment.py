@@ -13,7 +13,7 @@ from deploy.errors import ConfigError
 from deploy.sandbox import binaries, places, ports
 from deploy.sandbox.account import Account
 from deploy.sandbox.environment import LIVE_LLM, base_python, responder, write_env
-from deploy.sandbox.postgres import lock_file, made_by, server_pid
+from deploy.sandbox.postgres import lock_file, made_by, server_pid, serving
 from deploy.sandbox.private import Keyring, private_folder, write_private
 
 
@@ -98,6 +98,7 @@ def test_what_is_no_port_is_not_remembered(tmp_path: Path, content: str) -> None
 def test_damaged_lock_file_names_no_server(tmp_path: Path, content: str) -> None:
     (tmp_path / "postmaster.pid").write_text(content)
     assert server_pid(tmp_path) is None
+    assert serving(tmp_path) is None
     assert lock_file(tmp_path)[1] == ""
 
 

@@ -20,6 +20,7 @@ from dotenv import dotenv_values
 
 from deploy.errors import ConfigError
 from deploy.sandbox import places, sandbox
+from deploy.sandbox.postgres import made_by, serving
 
 pytestmark = pytest.mark.live
 
@@ -62,6 +63,16 @@ def test_second_start_changes_nothing(project: Path) -> None:
     assert all(before[0])
     sandbox.start(project)
     assert (pids(project), variables(project)) == before
+
+
+def test_programs_of_a_server_that_runs_are_asked_of_it(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, data = variables(project), sandbox.Sandbox(project).postgres_folder / "data"
+    found = serving(data)
+    assert found and (str(found.folder), found.major) == (before["SANDBOX_POSTGRES_BIN"], made_by(data))
+    monkeypatch.delenv("POSTGRES_BIN", raising=False)
+    monkeypatch.setattr(sandbox, "find_postgres", None)  # nobody looks for others
+    sandbox.start(project)
+    assert variables(project) == before
 
 
 def test_passwords_and_data_survive_a_restart(project: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -52,6 +53,18 @@ def test_one_of_another_template_is_kept_aside(tmp_path: Path) -> None:
     (path / history.FINGERPRINT).write_text("another")
     history.make_repository(path)
     assert sorted(found.name for found in tmp_path.iterdir()) == ["engine.git", "engine.git.old-1"]
+
+
+@pytest.mark.parametrize("changed", ["template/README.md", "changes/second-release/edits.yaml", "changes/new/file"])
+def test_what_it_is_made_of_is_known_by_its_hash(changed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = history._sources()
+    for name in ("template", "changes"):
+        shutil.copytree(history.HERE / name, tmp_path / name)
+    monkeypatch.setattr(history, "HERE", tmp_path)
+    assert history._sources() == before
+    (tmp_path / changed).parent.mkdir(exist_ok=True)
+    (tmp_path / changed).write_text("changed")
+    assert history._sources() != before
 
 
 def test_the_secret_is_in_its_branch_and_nowhere_else(repository: Path) -> None:
