@@ -109,7 +109,7 @@ class Flow:
             ) from error
         way_back = Rollback(self.deployment, self.journal, self.gate, self.view, automatic=True)
         if touched(self.journal):
-            self.view.say(f"{reason} Going back.")
+            self.view.say(f"{reason}\nGoing back.")
             way_back.run(reason)
             raise DeploymentFailed(f"{reason}\nRolled back: production is as it was before.") from error
         way_back.tidy()

@@ -42,7 +42,8 @@ def _files(scope: Scope, folder: str, layout: Kind) -> str:
             name,
             '[ -e "$f" ] || { printf "%s\\t-\\t\\n" "$name"; continue; }',
             '[ -r "$f" ] || { echo "$f: Permission denied" >&2; exit 3; }',
-            f"flags=$(grep -owiE '{FLAGS}' \"$f\" | sort -fu | tr '\\n' ' ')",
+            # what a foreign key does ON DELETE destroys nothing now
+            f"flags=$(grep -owiE '(on +)?({FLAGS})' \"$f\" | grep -vi '^on ' | sort -fu | tr '\\n' ' ')",
             'printf "%s\\t%s\\t%s\\n" "$name" "$(sha256sum <"$f" | cut -c 1-64)" "$flags"',
             "done",
         ]

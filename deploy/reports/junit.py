@@ -6,7 +6,7 @@ with the waiver as a property. Severity is a property too: CI shows every open i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from xml.etree import ElementTree
 
@@ -16,30 +16,34 @@ from deploy.result import Result, Status
 TAGS = {Status.FAIL: "failure", Status.UNKNOWN: "error", Status.PENDING: "error", Status.SKIPPED: "skipped"}
 
 
-def report(results: Sequence[Result], name: str) -> str:
-    """The XML document; `name` is that of the whole (`extraction_engine prod`)."""
-    root = ElementTree.Element("testsuites", {"name": plain.line(name), **_totals(results)})
+def report(results: Sequence[Result], name: str, *, signoffs_hold: bool = True) -> str:
+    """The XML document; `name` is that of the whole (`extraction_engine prod`).
+
+    Where sign-offs are only shown, what awaits one is skipped: nobody is going to sign it there.
+    """
+    tags = TAGS if signoffs_hold else {**TAGS, Status.PENDING: "skipped"}
+    root = ElementTree.Element("testsuites", {"name": plain.line(name), **_totals(results, tags)})
     for phase, group in groupby(results, key=lambda result: result.phase):
         within = list(group)
-        suite = ElementTree.SubElement(root, "testsuite", {"name": plain.line(phase), **_totals(within)})
+        suite = ElementTree.SubElement(root, "testsuite", {"name": plain.line(phase), **_totals(within, tags)})
         for result in within:
-            _case(suite, result)
+            _case(suite, result, tags.get(result.status))
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
-def _totals(results: Sequence[Result]) -> dict[str, str]:
-    tags = [TAGS.get(result.status) for result in results]
+def _totals(results: Sequence[Result], tags: Mapping[Status, str]) -> dict[str, str]:
+    found = [tags.get(result.status) for result in results]
     return {
-        "tests": str(len(tags)),
-        "failures": str(tags.count("failure")),
-        "errors": str(tags.count("error")),
-        "skipped": str(tags.count("skipped")),
+        "tests": str(len(found)),
+        "failures": str(found.count("failure")),
+        "errors": str(found.count("error")),
+        "skipped": str(found.count("skipped")),
         "time": f"{sum(result.took for result in results):.3f}",
     }
 
 
-def _case(suite: ElementTree.Element, result: Result) -> None:
+def _case(suite: ElementTree.Element, result: Result, tag: str | None) -> None:
     where = f" @{result.host}" if result.host else ""
     case = ElementTree.SubElement(
         suite, "testcase", classname=plain.line(result.phase), name=plain.line(result.title + where),
@@ -52,7 +56,6 @@ def _case(suite: ElementTree.Element, result: Result) -> None:
     for key, value in told.items():
         if value:
             ElementTree.SubElement(properties, "property", name=key, value=plain.line(value, 1000))
-    tag = TAGS.get(result.status)
     if tag:
         outcome = ElementTree.SubElement(case, tag, message=plain.line(result.found, 500), type=result.status)
         outcome.text = _told(result)

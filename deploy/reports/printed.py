@@ -35,7 +35,7 @@ def results(
     if format == "json":
         return json.report(found, about, signoffs_hold=signoffs_hold)
     if format == "junit":
-        return junit.report(found, " ".join(about.values()))
+        return junit.report(found, " ".join(about.values()), signoffs_hold=signoffs_hold)
     return "".join(as_text(name, results, took) for name, results, took in phases)
 
 

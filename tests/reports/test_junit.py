@@ -14,6 +14,11 @@ def test_counts_are_those_of_its_cases() -> None:
     assert [suite.get("name") for suite in root] == ["prereqs", "validate.post"]
 
 
+def test_where_signoffs_are_only_shown_a_pending_one_is_skipped() -> None:
+    root = ElementTree.fromstring(report(RESULTS, "x", signoffs_hold=False))
+    assert (root.get("errors"), root.get("skipped")) == ("1", "2")
+
+
 def test_hostile_texts_stay_text() -> None:
     told = report([HOSTILE_RESULT], "\x00]]>")
     is_harmless(told)
