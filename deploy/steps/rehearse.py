@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -22,6 +23,9 @@ from deploy.steps.base import Facts, Progress, Step
 from deploy.steps.migrate import settings_of, target_of
 
 UNMEASURED = ("not measured: an earlier run, which was cut off, applied it",)
+SERVER = """
+select current_setting('server_version_num')::int / 10000, pg_encoding_to_char(encoding), datcollate, datctype
+from pg_database where datname = current_database()"""
 SHOWN = 5  # differing objects that a failure names
 
 
@@ -29,9 +33,10 @@ class Rehearse(Step):
     """Apply what is pending to the restored backup, timed and with its locks, and take back what says it can be.
 
     The schema that comes out must be the one that all migrations make of an empty database; else somebody changed
-    production by hand. What was found is left in the control folder for the checks: `rehearsals/<release>.json` with
-    `migrations` (name, class, reasons, seconds, locks) and `fingerprint`. GateClosed (production is as it was) when
-    anything of this fails.
+    production by hand. What those migrations make is remembered: the next deployment that has no others makes no such
+    database, unless the schemas differ. What was found is left in the control folder for the checks:
+    `rehearsals/<release>.json` with `migrations` (name, class, reasons, seconds, locks) and `fingerprint`. GateClosed
+    (production is as it was) when anything of this fails.
     """
 
     name = "rehearse"
@@ -54,6 +59,15 @@ class Rehearse(Step):
     def report(self) -> str:
         return str(self.deployment.layout.control / "rehearsals" / f"{self.deployment.release}.json")
 
+    @property
+    def from_nothing(self) -> str:
+        """Where it is remembered what exactly these migrations make of an empty database on such a server."""
+        with self.target.opened() as connection:
+            server = [str(value) for value in connection.execute(SERVER.encode()).fetchall()[0]]
+        made_of = [fingerprint.SQL, *server, *(f"{one.name} {one.checksum}" for one in self.target.migrations)]
+        key = hashlib.sha256("\n".join(made_of).encode()).hexdigest()[:24]
+        return str(self.deployment.layout.control / "rehearsals" / "from-nothing" / f"{key}.json")
+
     @cached_property
     def target(self) -> Target:
         return target_of(self.deployment, run=f"{self.deployment.id} rehearsal", dbname=self.scratch)
@@ -64,7 +78,7 @@ class Rehearse(Step):
         note = f"all migrations on an empty database, the pending ones on {self.scratch}: the schemas must be equal"
         return [
             Statement(self.database, make, admin=True, note=note),
-            Statement(self.database, drop, admin=True, note="the empty one goes"),
+            Statement(self.database, drop, admin=True, note="it goes; neither, where it is remembered what they make"),
         ]
 
     def done(self) -> bool:
@@ -120,19 +134,29 @@ class Rehearse(Step):
             take_back(self.target, reversible, inspect=inspect)
 
     def _same_as_from_nothing(self, found: Plan) -> Fingerprint:
-        """The schema of the scratch database, proven equal to what the repository makes of an empty one."""
+        """The schema of the scratch database, proven equal to what the repository makes of an empty one.
+
+        That is made anew when it is not remembered, and before anything is said to differ.
+        """
+        path, after = self.from_nothing, self._fingerprint(self.target)
+        expected = _remembered(self.deployment.site.read(path))
+        if expected is None or differences(expected, after, more=bool(found.kept)):
+            expected = self._made_from_nothing()
+            told = {"deployment": self.deployment.id, "fingerprint": expected}
+            self.deployment.site.write(path, json.dumps(told, indent=1))
+        _same(expected, after, "the database is not what its migrations make", more=bool(found.kept))
+        return after
+
+    def _made_from_nothing(self) -> Fingerprint:
         purpose = f"deployment {self.deployment.id}"
         create_scratch(self.deployment.site, self.database, self.shadow, purpose)
         try:
             shadow = target_of(self.deployment, run=f"{self.deployment.id} shadow", dbname=self.shadow)
             shadow.linted.update(self.target.linted)
             shadow.apply(lambda done, total, name: None)
-            expected = self._fingerprint(shadow)
+            return self._fingerprint(shadow)
         finally:
             self._drop_shadow()
-        after = self._fingerprint(self.target)
-        _same(expected, after, "the database is not what its migrations make", more=bool(found.kept))
-        return after
 
     def _drop_shadow(self) -> None:
         with administrator(self.deployment.site, self.database) as admin:
@@ -145,6 +169,14 @@ class Rehearse(Step):
     def undo_plan(self) -> list[Command]:
         drop = f'DROP DATABASE IF EXISTS "{self.shadow}" WITH (FORCE)'
         return [Statement(self.database, drop, admin=True, note="the empty database of a rehearsal that was cut off")]
+
+
+def _remembered(text: str | None) -> Fingerprint | None:
+    """What is kept of an earlier build; None without one, or where it cannot be read: then it is made again."""
+    try:
+        return dict(json.loads(text)["fingerprint"]) if text else None
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def _same(expected: Fingerprint, found: Fingerprint, what: str, *, more: bool) -> None:

@@ -231,3 +231,30 @@ def test_without_a_restored_backup_nothing_is_rehearsed(world: World) -> None:
     with pytest.raises(GateClosed, match="there is no scratch database"):
         rehearsed(world)
     assert folder(world).is_dir()
+
+
+def test_what_migrations_make_of_nothing_is_remembered(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, build = ready(world), Rehearse._made_from_nothing
+    rehearsed(world)
+    kept = Rehearse(world.deployment).from_nothing
+    assert json.loads(world.site.read(kept) or "")["fingerprint"]["column public.item.note"] == "text"
+    built: list[str] = []
+
+    def noted(step: Rehearse) -> dict[str, str]:
+        built.append("again")
+        return build(step)
+
+    monkeypatch.setattr(Rehearse, "_made_from_nothing", noted)
+    rehearsed(world)
+    assert not built
+    world.sql("create table by_hand (id int)", name)  # the copy is compared all the same, and with a fresh build
+    with pytest.raises(GateClosed, match="not what its migrations make"):
+        rehearsed(world)
+    assert built == ["again"]
+    world.sql("drop table by_hand", name)
+    for damaged in ("", "{", "[]", '{"fingerprint": {"table public.item": "r"}}'):
+        world.site.write(kept, damaged)
+        rehearsed(world)
+    assert len(built) == 5
+    add(world, "20260103000000_more", "CREATE TABLE more ()")
+    assert Rehearse(world.deployment).from_nothing != kept
