@@ -27,6 +27,19 @@ def seen_in(world: World, text: str) -> list[str]:
     return [canary for canary in canaries(world) if canary in text]
 
 
+def lines() -> Iterator[str]:
+    """What `ps` shows: read from /proc, which is quicker, where there is one."""
+    if not Path("/proc/self/cmdline").exists():
+        yield from subprocess.run(
+            ["ps", "-axwwo", "args"], check=True, capture_output=True, text=True
+        ).stdout.splitlines()
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            yield path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue  # it has ended meanwhile
+
+
 @contextmanager
 def command_lines() -> Iterator[set[str]]:
     """The command lines of all processes of this machine, looked at again and again while it lasts."""
@@ -35,11 +48,7 @@ def command_lines() -> Iterator[set[str]]:
 
     def look() -> None:
         while not over.wait(0.005):
-            for path in Path("/proc").glob("[0-9]*/cmdline"):
-                try:
-                    found.add(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
-                except OSError:
-                    continue
+            found.update(lines())
 
     watcher = threading.Thread(target=look)
     watcher.start()
@@ -73,7 +82,6 @@ def dumped(world: World, database: str) -> str:
     return done.stdout
 
 
-@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="command lines are read from /proc")
 def test_no_secret_is_seen_however_a_deployment_ends(world: World) -> None:
     """One whose programs print their secrets, fine and failing; one that restores; a rollback; and the plans."""
     with command_lines() as lines:

@@ -35,7 +35,7 @@ FILES = {
     "engine/core.py": "def double(n):\n    return 2 * n\n\n\ndef never():\n    a = 1\n    b = 2\n    return a + b\n",
     "tests/test_good.py": "from engine.core import double\n\n\ndef test_a(): double(1)\n\n\ndef test_b(): pass\n",
     "tests/test_bad.py": "def test_a(): assert 1 == 2, 'one is not two'\n\n\ndef test_b(): pass\n",
-    "tests/test_skipped.py": "import pytest\n\n\n@pytest.mark.skip\ndef test_a(): pass\n",
+    "tests/test_skipped.py": "from pytest import mark\n\n\n@mark.skip\ndef test_a(): pass\n",
     "tests/test_broken.py": "import not_there\n",
     "tests/none.py": "",
 }

@@ -142,7 +142,7 @@ def test_bad_input_ends_with_2_and_names_the_right_one(words: list[str], named: 
 def test_production_that_is_not_configured_lists_each_setting_and_where_to_set_it() -> None:
     done = run("-m", "invoke", "deploy.prod", "--system=extraction_engine")
     assert done.returncode == 2
-    for key in ("PROD_ROOT", "PROD_HOST", "PROD_DATABASE_URL", "PROD_DATABASE_ADMIN_URL", "PROD_SERPER_API_KEY"):
+    for key in ("PROD_ROOT", "PROD_DATABASE_URL", "PROD_DATABASE_ADMIN_URL", "PROD_SERPER_API_KEY"):
         assert f"  {key} (wanted by " in done.stderr
     assert ".env" in done.stderr
     assert "system.yaml:" in done.stderr
