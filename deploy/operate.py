@@ -173,7 +173,8 @@ def finish_rollback(deployment: Deployment, journal: Journal, gate: Gate, view: 
         way_back.tidy()
         raise DeploymentFailed(f"Deployment {deployment.id} is stopped; production was not touched.")
     way_back.run("Resumed.")
-    raise DeploymentFailed(f"Deployment {deployment.id} is rolled back.")
+    if automatic:  # what a person asked for has succeeded; what went back by itself had failed
+        raise DeploymentFailed(f"Deployment {deployment.id} is rolled back.")
 
 
 def roll_back(session: Session, to: str | None, choice: str, options: Options, view: View) -> list[Journal]:

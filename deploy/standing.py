@@ -72,10 +72,20 @@ def state(session: Session) -> dict[str, Any]:
         "environment": session.environment.name,
         "release": now,
         "last": row(journals[-1]) if journals else None,
-        "unfinished": unfinished.id if (unfinished := session.unfinished()) else None,
+        "unfinished": cut_off(session),
         "lock": lock_state(lock),
         "owed": owed(session, now),
     }
+
+
+def cut_off(session: Session) -> dict[str, str] | None:
+    """The deployment, or restore of a backup, that was cut off, and what to do about it."""
+    journal = session.unfinished()
+    if journal is None:
+        return None
+    backup = journal.records[0].get("backup")
+    do = f"invoke backup.restore --id={backup}" if backup else "invoke deploy.resume, or invoke rollback"
+    return {"id": journal.id, "do": do}
 
 
 def lock_state(lock: Lock) -> dict[str, Any] | None:
@@ -115,7 +125,7 @@ def show(session: Session, format: str) -> str:
     if last := found["last"]:
         lines.append(f"  last        {last['deployment']}: {last['outcome']} ({last['ref']}, by {last['by']})")
     if found["unfinished"]:
-        lines.append(f"  cut off     {found['unfinished']}: invoke deploy.resume, or invoke rollback")
+        lines.append(f"  cut off     {found['unfinished']['id']}: {found['unfinished']['do']}")
     if lock := found["lock"]:
         lines.append(f"  lock        {lock['holder']}" + ("" if lock["alive"] else " - dead: invoke deploy.unlock"))
     for window in found["owed"]:
