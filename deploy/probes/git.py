@@ -112,14 +112,16 @@ class Secrets(Probe):
     def ask(self, scope: Scope) -> Shell:
         scans = "\n".join(f"scan {shlex.quote(name)} {shlex.quote(text)}" for name, text in self.patterns.items())
         several = shlex.join(word for text in self.patterns.values() for word in ("-e", text))
+        # Ours mean the same byte by byte, in half the time, and are found in lines of another encoding as well.
+        git = "LC_ALL=C git" if set(self.patterns.values()) <= set(SECRETS.values()) else "git"
         either = shlex.quote("|".join(self.patterns.values()))
-        changed = f'git log -m --format=%H -G{either} "$commit"' if self.history else ":"
+        changed = f'{git} log -m --format=%H -G{either} "$commit"' if self.history else ":"
         return Shell(
             f"""{_inside(scope, self.repository, self.commit, "--is-shallow-repository", "sed", "sort", "wc")}
 [ "$fact" = false ] || {{ echo shallow; exit 0; }}
 {filtering(self.allow)}
 found() {{
-  hits=$(git grep -InE "$@" $commits --)
+  hits=$({git} grep -InE "$@" $commits --)
   case $? in 0) ;; 1) return ;; *) exit 3 ;; esac
   hits=$(printf '%s\\n' "$hits" | allowed)
   [ $? -le 1 ] || exit 3
@@ -127,7 +129,8 @@ found() {{
 scan() {{
   found -e "$2"
   [ -z "$hits" ] || printf '%s\\n' "$hits" |
-    sed -e 's/^\\([0-9a-f]*\\):\\([^:]*\\):\\([0-9]*\\):.*/\\1	\\2	\\3/;t' -e 's/.*/-	an oddly named file	0/' |
+    LC_ALL=C sed -e 's/^\\([0-9a-f]*\\):\\([^:]*\\):\\([0-9]*\\):.*/\\1	\\2	\\3/;t' \\
+      -e 's/.*/-	an oddly named file	0/' |
     LC_ALL=C sort -u -t '	' -k 2,2 | while IFS= read -r hit; do printf '%s\\t%s\\n' "$1" "$hit"; done || exit 3
 }}
 printf 'files\\t%s\\n' "$(git ls-tree -r "$commit" | wc -l)"
@@ -136,7 +139,7 @@ commits=$(printf '%s\\n' "$commit" $commits | sort -u)
 # One look for all patterns. Which of them it was is asked where there is a hit, of one commit for each line found.
 found {several}
 [ -n "$hits" ] || exit 0
-commits=$(printf '%s\\n' "$hits" | LC_ALL=C sort -u -t : -k 2 | sed 's/:.*//' | sort -u)
+commits=$(printf '%s\\n' "$hits" | LC_ALL=C sort -u -t : -k 2 | LC_ALL=C sed 's/:.*//' | sort -u)
 {scans}""",
             timeout=120,
         )

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -122,6 +123,26 @@ def test_a_hit_in_an_oddly_named_file_is_a_hit_and_is_not_shown(place: Path) -> 
     assert KEY not in str(found)
 
 
+@pytest.mark.live
+def test_letters_beyond_ascii(place: Path) -> None:
+    """They count as letters where a pattern has them, and no line is passed over because it is not UTF-8."""
+    folder = place / "letters"
+    folder.mkdir()
+    git(folder, "init", "-q")
+    commit(folder, {"a.py": "name = 'Zoë'\n"})
+    (folder / "latin").write_bytes(f"# caf\xe9 {URL}\n".encode("latin-1"))
+    git(folder, "add", "latin")
+    git(folder, "commit", "-q", "-m", "not UTF-8")
+    looked_for: list[tuple[dict[str, Any], str]] = [({"patterns": {"name": "Zo[^a-z]'"}}, "a.py:1"), ({}, "latin:1")]
+    for parameters, file in looked_for:
+        situation = Situation("git.secrets", "letters", FAIL, {"repository": str(folder), **parameters})
+        (question,) = asked(situation.made(), situation.scope(str(place)))
+        assert isinstance(question, Shell)
+        found = ask_shell(situation, question, place)
+        assert "hunter22" not in str(found)
+        assert file in situation.made().judge(found).evidence, found
+
+
 def test_no_file_looked_at_is_unknown() -> None:
     assert Secrets().judge(Output(0, "files\t0\n")).status is UNKNOWN
     assert Secrets().judge(Output(0, "")).status is UNKNOWN
@@ -133,7 +154,7 @@ def test_every_pattern_that_hits_is_named_with_its_file(repositories: Path) -> N
     (question,) = asked(situation.made(), situation.scope(str(repositories)))
     assert isinstance(question, Shell)
     evidence = situation.made().judge(ask_shell(situation, question, repositories)).evidence.splitlines()
-    assert [re.sub(r"[0-9a-f]{12}", "commit", line) for line in evidence] == [
+    assert sorted(re.sub(r"[0-9a-f]{12}", "commit", line) for line in evidence) == [
         "a: commit app.py:1",
         "a: commit old.py:1",
         "b: commit old.py:2",
