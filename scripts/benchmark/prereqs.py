@@ -21,7 +21,11 @@ from scripts.benchmark.place import Broken, Place, Quiet
 
 AIM = 0.25
 MOVING = re.compile(r"\bdf -|pg_database_size")  # what these tell changes between two looks
-IMPORTED = "deploy.tasks, deploy.operate, deploy.reports.printed, deploy.channels.postgres"
+IMPORTS = (
+    "import deploy.tasks, deploy.operate, deploy.reports.printed, deploy.sandbox.sandbox, deploy.channels.postgres\n"
+    "from deploy.probes import known_probes\n"
+    "known_probes()"
+)
 BATCH = (
     "`deploy.ask.ask` on the {items} items of the phase {phase} in this process, beside their {questions} questions"
     " typed into one open shell: a fresh `sh -c` for each of the shell's, a fresh `psql` for each of the database's."
@@ -32,6 +36,18 @@ WORKERS = ("git.", "python.")  # probes whose questions start programs that take
 WHOLE = (
     "the whole command `invoke prereqs`, beside the same typed questions. Besides the batch it pays for Python and its"
     " imports, looks whether the sandbox runs, fetches the repository and prints."
+)
+RUN = f"""{IMPORTS}
+import sys, time
+from pathlib import Path
+from invoke.main import program
+began = time.monotonic()
+program.run(["invoke", "prereqs"], exit=False)
+Path(sys.argv[1]).write_text(str(time.monotonic() - began))
+"""
+APART = (
+    "the same command, timed by itself from when Python and its modules are there, as the shell is that the questions"
+    " are typed into; each `psql` and each program of a question still starts anew, on both sides."
 )
 
 
@@ -60,19 +76,31 @@ def measure(place: Place, runs: int) -> list[Figure]:
     return [*figures, Figure("release items", release.how, release.pairs(runs))]
 
 
-def _prereqs(place: Place, phase: Phase, runs: int) -> tuple[Figure, Figure]:
+def _prereqs(place: Place, phase: Phase, runs: int) -> tuple[Figure, ...]:
     """The batch, the typed questions, the whole command and its parts, in turns."""
-    batch, whole = [], []
+    batch, whole, apart = [], [], []
     started: list[float] = []
     imported: list[float] = []
     place.python("-m", "invoke", "prereqs")  # compiles the copied checkout once
     for _ in range(runs):
         batch.append(phase.pair())
         whole.append(Pair(place.python("-m", "invoke", "prereqs"), batch[-1].bare))
+        apart.append(Pair(_started(place), batch[-1].bare))
         started.append(place.python("-c", "pass"))
-        imported.append(place.python("-c", f"import {IMPORTED}"))
+        imported.append(place.python("-c", IMPORTS))
     parts = {"python -c pass": started, "python with what it imports": imported}
-    return Figure("prereqs", phase.how, batch, AIM), Figure("invoke prereqs", WHOLE, whole, None, parts)
+    return (
+        Figure("prereqs", phase.how, batch, AIM),
+        Figure("invoke prereqs", WHOLE, whole, None, parts),
+        Figure("start-up apart", APART, apart),
+    )
+
+
+def _started(place: Place) -> float:
+    """The seconds of `invoke prereqs` in a Python that has started and imported."""
+    told = place.folder / "seconds"
+    place.python("-c", RUN, str(told))
+    return float(told.read_text())
 
 
 class Phase:
