@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
 from pydantic import Field
 
 from deploy.probes.base import Probe
@@ -18,6 +16,9 @@ from deploy.probes.sh import quote
 from deploy.question import Output, Shell
 from deploy.result import Verdict, judged, unknown
 from deploy.scope import Scope
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement  # loaded where it is used: every command loads this module
 
 Installed = Mapping[str, tuple[str, list[str]]]  # version and requirements of each distribution, by canonical name
 
@@ -74,6 +75,9 @@ class Requirements(Probe):
         return Shell(f"{call} <<'PYTHON'\n{INSTALLED}PYTHON", timeout=30)
 
     def judge(self, output: Output) -> Verdict:
+        from packaging.requirements import InvalidRequirement, Requirement
+        from packaging.utils import canonicalize_name
+
         host, expected = json.loads(output.out), "requirements installed"
         installed: Installed = {canonicalize_name(name): found for name, found in host["installed"].items()}
         try:
@@ -103,6 +107,8 @@ def requirement_lines(text: str) -> Iterator[str]:
 
 
 def _state(wanted: Requirement, by: str, installed: Installed, markers: Mapping[str, str]) -> tuple[str, str]:
+    from packaging.utils import canonicalize_name
+
     if wanted.marker and not wanted.marker.evaluate({**markers, "extra": ""}):
         return "not needed", wanted.name
     found = installed.get(canonicalize_name(wanted.name))
