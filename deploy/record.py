@@ -126,11 +126,23 @@ def notes(journal: Journal) -> Iterator[str]:
         for database, facts in record["facts"].get("databases", {}).items():
             written = ", ".join(f"{table} {rows:+d}" for table, rows in facts["written_since"].items()) or "none"
             yield f"The former database {database} is kept as {facts['replaced']}; rows since the backup: {written}."
+    for record in journal.all("step.done", step="rehearse"):
+        yield from kept_by_a_rollback(record["facts"])
     for record in journal.all("step.done", step="load"):
         if record["facts"].get("samples"):
             yield f"Samples of what was loaded, for people to judge: {record['facts']['samples']}"
     for record in journal.all("failed"):
         yield f"Why it failed: {record['reason']}"
+
+
+def kept_by_a_rollback(facts: Mapping[str, Any]) -> Iterator[str]:
+    """Up to which migration a rollback keeps the rows that are written from now on."""
+    classes = facts.get("classes", {})
+    first = next((name for name, kind in classes.items() if kind == "restore-only"), None)
+    if first:
+        yield f"From {first} on, a rollback restores the backup; what was written since is kept in the replaced database."
+    elif classes:
+        yield f"A rollback keeps the rows written since, over all migrations up to {facts['keeps_data_up_to']}."
 
 
 def incident_of(session: Session, deployment: Deployment, journal: Journal) -> incident.Incident:
