@@ -140,7 +140,7 @@ def kept_by_a_rollback(facts: Mapping[str, Any]) -> Iterator[str]:
     classes = facts.get("classes", {})
     first = next((name for name, kind in classes.items() if kind == "restore-only"), None)
     if first:
-        yield f"From {first} on, a rollback restores the backup; what was written since is kept in the replaced database."
+        yield f"From {first} on, a rollback restores the backup; rows written since stay in the replaced database."
     elif classes:
         yield f"A rollback keeps the rows written since, over all migrations up to {facts['keeps_data_up_to']}."
 
