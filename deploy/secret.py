@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from urllib.parse import quote, unquote, urlsplit
@@ -57,11 +58,14 @@ def remember(value: str) -> None:
         password = urlsplit(value).password or ""
         forms |= {password, unquote(password)}
     _known.update(form for form in forms if len(form) >= SHORTEST)
+    _pattern.cache_clear()
+
+
+@functools.cache
+def _pattern() -> re.Pattern[str]:
+    return re.compile("|".join(re.escape(value) for value in sorted(_known, key=len, reverse=True)))
 
 
 def mask(text: str) -> str:
     """The text with every known secret replaced by `***`, the longest first."""
-    if not _known:
-        return text
-    pattern = "|".join(re.escape(value) for value in sorted(_known, key=len, reverse=True))
-    return re.sub(pattern, MASK, text)
+    return _pattern().sub(MASK, text) if _known else text
