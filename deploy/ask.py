@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from deploy.checklists.item import Item
+from deploy.checklists.signoff import awaiting
 from deploy.errors import ConfigError
-from deploy.item import Item
 from deploy.question import Answer, Question, Shell, Unanswered
 from deploy.result import Result, Status, Verdict, unknown
 from deploy.scope import Scope
 from deploy.secret import mask
-from deploy.signoff import awaiting
 from deploy.site import Site
 
 ANSWERED = "an answer that can be judged"

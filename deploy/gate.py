@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from deploy import ask
-from deploy.checklist import Checklist, Item
+from deploy.checklists.checklist import Checklist, Item
+from deploy.checklists.signoff import SignOff
+from deploy.checklists.signoff import apply as sign
+from deploy.checklists.waivers import Waiver
+from deploy.checklists.waivers import apply as waive
 from deploy.errors import ConfigError
 from deploy.result import Result, Status, closing
 from deploy.scope import Scope
-from deploy.signoff import SignOff
-from deploy.signoff import apply as sign
 from deploy.site import Site
-from deploy.waivers import Waiver
-from deploy.waivers import apply as waive
 
 IN_FLOW = "1h"  # items owed within it are judged before a deployment returns, too
 Prompt = Callable[[Sequence[Result]], Sequence[SignOff]]

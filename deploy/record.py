@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from deploy.checklists.signoff import SignOff
+from deploy.checklists.ticked import ticked
 from deploy.deployment import Deployment
 from deploy.gate import Gate
 from deploy.journal import Journal, Record, replace_file
 from deploy.reports import incident, markdown
 from deploy.result import Result, Severity, Status
 from deploy.session import Session, outcome
-from deploy.signoff import SignOff
-from deploy.ticked import ticked
 
 SAYS = {
     "succeeded": "Deployed",

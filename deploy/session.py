@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from deploy import config, signoff, waivers, yamlfile
-from deploy.checklist import Checklist
-from deploy.checklist import load as load_checklist
+from deploy import config, yamlfile
+from deploy.checklists import signoff, waivers
+from deploy.checklists.checklist import Checklist
+from deploy.checklists.checklist import load as load_checklist
 from deploy.command import Script
 from deploy.deployment import Deployment, Layout
 from deploy.discover import SYSTEM_FILE, choose, find_systems

@@ -15,6 +15,7 @@ import pytest
 from psycopg import sql
 from xdist.scheduler import LoadScopeScheduling
 
+from deploy import secret
 from deploy.sandbox.account import service_account
 from deploy.sandbox.binaries import Binaries, find_postgres
 from deploy.sandbox.places import reachable_binaries
@@ -34,6 +35,16 @@ class ByCost(LoadScopeScheduling):
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByCost:
     return ByCost(config, log)
+
+
+@pytest.fixture(autouse=True)
+def secrets_of_this_test_alone() -> Iterator[None]:
+    """What one test calls a secret must not be masked in what the next one prints."""
+    known = set(secret._known)
+    yield
+    secret._known.clear()
+    secret._known.update(known)
+    secret._pattern.cache_clear()
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from deploy.ask import ask
+from deploy.checklists.item import Item
 from deploy.errors import ConfigError
-from deploy.item import Item
 from deploy.probes.base import Probe
 from deploy.question import Http, Output, Question, Shell, Sql, Unanswered
 from deploy.result import Result, Severity, Status, Verdict, judged, passed

@@ -11,7 +11,7 @@ from deploy.tasks.base import command, emit, one_of
 @command(default=True)
 def show(context: Context, system: str | None = None, format: str = "text", output: str | None = None) -> None:
     """The items by phase, with the probes they are bound to."""
-    from deploy import catalogue, checklist
+    from deploy.checklists import catalogue, checklist
     from deploy.reports import catalogue as printed
     from deploy.session import open_system
 
@@ -24,7 +24,7 @@ def validate(context: Context, path: str) -> None:
     """Check a checklist file without running anything; every mistake is named with its line."""
     from pathlib import Path
 
-    from deploy import checklist
+    from deploy.checklists import checklist
 
     loaded = checklist.load(Path(path))
     probes = sum(item.probe is not None for item in loaded.items)

@@ -10,7 +10,7 @@ from deploy.tasks.base import command, emit, one_of
 @command()
 def probes(context: Context, format: str = "text", output: str | None = None) -> None:
     """Every probe with its parameters, their types and defaults, and an example."""
-    from deploy import catalogue
+    from deploy.checklists import catalogue
     from deploy.probes import known_probes
     from deploy.reports import catalogue as printed
 

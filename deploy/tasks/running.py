@@ -15,11 +15,11 @@ from deploy.tasks.base import asked, emit, is_dry, opened
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from deploy.checklists.signoff import SignOff
     from deploy.operate import Options
     from deploy.reports.screen import Screen
     from deploy.result import Result
     from deploy.session import Session
-    from deploy.signoff import SignOff
 
 
 @contextmanager
@@ -50,7 +50,7 @@ def as_asked(session: Session, phases: Sequence[tuple[str, Sequence[Result], flo
 
 def options_of(view: Screen, *, yes: bool = False, **options: Any) -> Options:
     """The operator's options; questions are asked only at a terminal, and never with --yes."""
-    from deploy import signoff
+    from deploy.checklists import signoff
     from deploy.operate import Options
 
     def prompt(pending: Sequence[Result]) -> Sequence[SignOff]:

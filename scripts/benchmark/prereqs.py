@@ -9,8 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from deploy.ask import ask
+from deploy.checklists.item import Item
 from deploy.deployment import Deployment
-from deploy.item import Item
 from deploy.question import Answer, Question, Shell, Sql, Unanswered
 from deploy.session import Session, new_id
 from deploy.site import Asked, Site

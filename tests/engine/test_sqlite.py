@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deploy import ask, config
-from deploy.checklist import load
+from deploy.checklists.checklist import load
 from deploy.result import Result
 from deploy.scope import Scope
 from deploy.site import Site

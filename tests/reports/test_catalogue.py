@@ -6,8 +6,8 @@ from typing import ClassVar, Literal
 import pytest
 from pydantic import BaseModel, Field
 
-from deploy.catalogue import describe_items, describe_probes
-from deploy.checklist import parse
+from deploy.checklists.catalogue import describe_items, describe_probes
+from deploy.checklists.checklist import parse
 from deploy.probes import known_probes
 from deploy.probes.base import PROBES, Probe
 from deploy.reports.catalogue import as_json, items_text, probes_text

@@ -12,8 +12,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from deploy import checklist, config
+from deploy import config
 from deploy.channels.postgres import answer, execute
+from deploy.checklists import checklist
 from deploy.command import Statement
 from deploy.probes import known_probes
 from deploy.probes.sql import Query, statement

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy import checklist
 from deploy.channels.postgres import answer
+from deploy.checklists import checklist
 from deploy.probes.sql import Query
 from deploy.question import Output, Question, Shell
 from deploy.result import Status, Verdict, unknown

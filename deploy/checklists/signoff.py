@@ -12,9 +12,9 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from deploy import plain, yamlfile
+from deploy.checklists.item import Item
+from deploy.checklists.person import is_person
 from deploy.errors import ConfigError, nearest, together
-from deploy.item import Item
-from deploy.person import is_person
 from deploy.result import Result, Status
 from deploy.yamlfile import Document
 

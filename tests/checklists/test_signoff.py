@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from deploy import signoff
+from deploy.checklists import signoff
+from deploy.checklists.item import Item
+from deploy.checklists.signoff import SignOff
 from deploy.errors import ConfigError
-from deploy.item import Item
 from deploy.result import Result, Severity, Status
-from deploy.signoff import SignOff
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ITEMS = [

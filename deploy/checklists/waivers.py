@@ -15,8 +15,8 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from deploy import yamlfile
+from deploy.checklists.person import is_person
 from deploy.errors import ConfigError, nearest, together
-from deploy.person import is_person
 from deploy.result import OPEN, Result, Status
 from deploy.yamlfile import Document
 

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, model_validator
 
 from deploy import duration, yamlfile
+from deploy.checklists.outline import Entry
 from deploy.errors import ConfigError, nearest, together
-from deploy.outline import Entry
 from deploy.probes import known_probes
 from deploy.probes.base import Probe
 from deploy.result import Severity

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.checklist import parse
+from deploy.checklists.checklist import parse
+from deploy.checklists.ticked import ticked
 from deploy.result import Result, Severity, Status
-from deploy.ticked import ticked
 from tests.reports.recorded import HOSTILE, golden
 
 TEXT = """\

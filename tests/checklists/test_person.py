@@ -1,6 +1,6 @@
 import pytest
 
-from deploy.person import is_person
+from deploy.checklists.person import is_person
 
 
 @pytest.mark.parametrize("name", ["Ada", "Ada Lovelace (acting)", "ada@example.org", "Data team", "王芳", "Ng"])

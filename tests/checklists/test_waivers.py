@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy import waivers
+from deploy.checklists import waivers
 from deploy.errors import ConfigError
 from deploy.result import Result, Severity, Status, closing
 

@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from deploy import plain
-from deploy.checklist import Checklist
-from deploy.outline import Entry, outline, raw_lines
+from deploy.checklists.checklist import Checklist
+from deploy.checklists.outline import Entry, outline, raw_lines
 from deploy.result import Result, Status
 from deploy.yamlfile import BOM
 

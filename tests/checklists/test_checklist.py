@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import pytest
 
-from deploy.checklist import Checklist, load, parse
+from deploy.checklists.checklist import Checklist, load, parse
 from deploy.errors import ConfigError
 from deploy.probes.base import PROBES, Probe
 from deploy.probes.bounds import Regex

@@ -12,8 +12,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from deploy.checklist import Checklist
-from deploy.item import Item
+from deploy.checklists.checklist import Checklist
+from deploy.checklists.item import Item
 from deploy.probes.base import Probe
 
 WORDS = {str: "text", int: "whole number", float: "number", Decimal: "number", bool: "true or false"}

@@ -15,9 +15,9 @@ from functools import cached_property
 from pathlib import Path
 
 from deploy import discover, duration, yamlfile
+from deploy.checklists.item import Item, bind
+from deploy.checklists.outline import Outline, outline, phases_without_items
 from deploy.errors import ConfigError, nearest, together
-from deploy.item import Item, bind
-from deploy.outline import Outline, outline, phases_without_items
 from deploy.system import PHASES
 
 __all__ = ["Checklist", "Item", "load", "parse"]

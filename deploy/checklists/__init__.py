@@ -1,0 +1,1 @@
+"""Checklists: read, bound to probes, waived, signed, and written back ticked."""
