@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from deploy import durable
 from deploy.errors import ConfigError
 from deploy.secret import mask
 
@@ -30,40 +31,6 @@ def digest(record: Record) -> str:
 
 def _canonical(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
-
-
-def append_line(path: Path, line: str) -> None:
-    """Append one line and have it on the disk before returning; a new file's folder entry too."""
-    fresh = not path.exists()
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    try:
-        os.write(descriptor, (line + "\n").encode())
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    if fresh:
-        sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def replace_file(path: Path, text: str) -> None:
-    """Replace a file's whole content atomically, 0600, fsynced."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        os.write(descriptor, text.encode())
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    temporary.replace(path)
-    sync_folder(path.parent)
 
 
 class Journal:
@@ -113,9 +80,9 @@ class Journal:
             "prev": previous["hash"] if previous else START,
         }
         record["hash"] = digest(record)
-        append_line(self.path, _canonical(record))
+        durable.append(self.path, _canonical(record))
         self.records.append(record)
-        replace_file(self.path.with_suffix(".head"), _canonical({"seq": record["seq"], "hash": record["hash"]}))
+        durable.replace(self.path.with_suffix(".head"), _canonical({"seq": record["seq"], "hash": record["hash"]}))
         return record
 
     def all(self, kind: str, **fields: Any) -> Iterator[Record]:

@@ -17,8 +17,8 @@ from getpass import getuser
 from pathlib import Path
 from types import TracebackType
 
+from deploy import durable
 from deploy.errors import LockHeld
-from deploy.journal import replace_file
 
 BEAT = 5.0  # seconds between heartbeats
 STALE = 60.0  # seconds without one after which a holder on another host counts as dead
@@ -112,9 +112,9 @@ class Lock:
         """The holder with a token of its own; drawn while the lock is held, so no two are alike."""
         fence = self.folder / "fence"
         token = int(fence.read_text()) + 1 if fence.exists() else 1
-        replace_file(fence, str(token))
+        durable.replace(fence, str(token))
         mine = replace(mine, token=token)
-        replace_file(self.path, json.dumps(asdict(mine)))
+        durable.replace(self.path, json.dumps(asdict(mine)))
         return mine
 
     def _refusal(self) -> str:

@@ -84,12 +84,25 @@ def opening(
 
 @contextmanager
 def recorded(session: Session, deployment: Deployment, journal: Journal, gate: Gate, view: View) -> Iterator[None]:
-    """However it ends, the report (and after a rollback the incident) is written from the journal."""
+    """However it ends, the report (and after a rollback the incident) is written from the journal.
+
+    Steps' own troubles are the flow's. What comes up here is a journal that cannot be written: nothing is done that is
+    not in it, so a person must make room first.
+    """
     try:
         yield
+    except OSError as error:
+        name = session.environment.name
+        raise PersonNeeded(
+            f"The journal cannot be written, so nothing more was done ({error.strerror}: {journal.path}). Then:",
+            [f"invoke rollback --env={name}"],
+        ) from error
     finally:
-        for path in write_record(session, deployment, journal, gate):
-            view.say(f"{path.stem}: {path}")
+        try:
+            for path in write_record(session, deployment, journal, gate):
+                view.say(f"{path.stem}: {path}")
+        except OSError as error:
+            view.say(f"The report could not be written: {error.strerror}.")
 
 
 def welcome(session: Session, options: Options) -> None:

@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from deploy import durable
 from deploy.checklists.signoff import SignOff
 from deploy.checklists.ticked import ticked
 from deploy.deployment import Deployment
 from deploy.gate import Gate
-from deploy.journal import Journal, Record, replace_file
+from deploy.journal import Journal, Record
 from deploy.reports import incident, markdown
 from deploy.result import Result, Severity, Status
 from deploy.session import Session, outcome
@@ -32,7 +33,7 @@ def write_record(session: Session, deployment: Deployment, journal: Journal, gat
     if journal.last("rollback.started"):
         told["incident.md"] = incident.report(incident_of(session, deployment, journal))
     for name, text in told.items():
-        replace_file(folder / name, text)
+        durable.replace(folder / name, text)
     return [folder / name for name in told]
 
 

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from deploy import durable
 from deploy.errors import DeployError
 from deploy.sandbox import ports
-from deploy.sandbox.private import write_private
 from deploy.sandbox.processes import born
 
 LAUNCH = '("$@" </dev/null >>"$DAEMON_LOG" 2>&1 & echo $!)'
@@ -108,7 +108,7 @@ class Daemon:
             env={**os.environ, **self.env, "DAEMON_LOG": str(self.log)},
         )
         pid = int(launched.stdout)
-        write_private(self._pid_file, f"{pid} {born(pid)}\n")
+        durable.replace(self._pid_file, f"{pid} {born(pid)}\n")
 
     def _await_answer(self, give_up: bool = True) -> bool:
         """Wait until its port answers. When it ended instead: False, or DeployError when `give_up`."""

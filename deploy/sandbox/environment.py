@@ -8,8 +8,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from deploy import durable
 from deploy.errors import ConfigError
-from deploy.sandbox.private import Keyring, write_private
+from deploy.sandbox.private import Keyring
 
 LIVE_LLM = "https://api.anthropic.com"
 PLAIN = re.compile(r"[\w@%+=:,./?&-]*", re.ASCII)
@@ -20,7 +21,7 @@ def write_env(path: Path, variables: Mapping[str, str]) -> None:
     text = "# Written by: invoke sandbox.start\n"
     text += "".join(f"{name}={_quoted(value)}\n" for name, value in variables.items())
     if not path.exists() or path.read_text(encoding="utf-8") != text:
-        write_private(path, text)
+        durable.replace(path, text)
 
 
 def _quoted(value: str) -> str:

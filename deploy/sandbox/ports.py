@@ -7,8 +7,8 @@ import socket
 import time
 from pathlib import Path
 
+from deploy import durable
 from deploy.errors import DeployError
-from deploy.sandbox.private import write_private
 
 HOST = "127.0.0.1"
 FIRST, COUNT = 20000, 10000
@@ -67,5 +67,5 @@ def choose(path: Path) -> int:
     port = remembered(path)
     if port is None or not is_free(port):
         port = free_port()
-        write_private(path, f"{port}\n")
+        durable.replace(path, f"{port}\n")
     return port

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
+from deploy import durable
 from deploy.errors import ConfigError, DeployError
 from deploy.sandbox import ports
 from deploy.sandbox.account import Account, run_as
 from deploy.sandbox.binaries import Binaries, missing_in
-from deploy.sandbox.private import require_space, write_private
+from deploy.sandbox.private import require_space
 from deploy.sandbox.processes import command_line, exists
 from deploy.secret import Secret
 
@@ -106,7 +107,7 @@ class Postgres:
     def mark(self, what: str) -> None:
         """Note a fact about the data inside of its folder, where it lives and goes with the data."""
         marker = _marker(self.data, what)
-        write_private(marker, f"PostgreSQL {self.binaries.major}\n")
+        durable.replace(marker, f"PostgreSQL {self.binaries.major}\n")
         self._hand_over(marker)
 
     @property
@@ -186,7 +187,7 @@ class Postgres:
         require_space(self.folder, SPACE_TO_INIT)
         self.data.mkdir(mode=0o700)
         password_file = self.folder / "initdb.password"
-        write_private(password_file, self.password.reveal() + "\n")
+        durable.replace(password_file, self.password.reveal() + "\n")
         self._hand_over(self.data, password_file)
         try:
             done = self._run("initdb", "-D", str(self.data), "-U", self.user, "-A", "scram-sha-256", "-E", "UTF8",
@@ -231,7 +232,7 @@ class Postgres:
         dead.wait()
         lock = self.data / "postmaster.pid"
         _, _, rest = lock.read_text(encoding="utf-8").partition("\n")
-        write_private(lock, f"{dead.pid}\n{rest}")
+        durable.replace(lock, f"{dead.pid}\n{rest}")
         self._hand_over(lock)
         say(f"postmaster.pid named process {pid}, which is not this server: corrected.")
 

@@ -6,25 +6,11 @@ import json
 import os
 import secrets
 import shutil
-import tempfile
 from pathlib import Path
 
+from deploy import durable
 from deploy.errors import ConfigError
 from deploy.secret import Secret
-
-
-def write_private(path: Path, text: str) -> None:
-    """Replace a file's content in one instant; its mode is 0600 from the first byte on."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def private_folder(path: Path) -> Path:
@@ -63,7 +49,7 @@ class Keyring:
         keys = self._read()
         if name not in keys:
             keys[name] = secrets.token_hex(16)
-            write_private(self.path, json.dumps(keys, indent=1) + "\n")
+            durable.replace(self.path, json.dumps(keys, indent=1) + "\n")
         return Secret(keys[name])
 
     def _read(self) -> dict[str, str]:

@@ -24,6 +24,7 @@ from functools import cached_property
 from pathlib import Path
 
 import deploy
+from deploy import durable
 from deploy.errors import ConfigError
 from deploy.sandbox import places, ports
 from deploy.sandbox.account import service_account
@@ -32,7 +33,7 @@ from deploy.sandbox.daemon import Daemon
 from deploy.sandbox.environment import base_python, responder, write_env
 from deploy.sandbox.extraction_engine.history import make_repository
 from deploy.sandbox.postgres import Postgres, is_marked, made_by, server_pid, serving, silent
-from deploy.sandbox.private import Keyring, private_folder, write_private
+from deploy.sandbox.private import Keyring, private_folder
 from deploy.sandbox.valkey import Valkey
 
 Say = Callable[[str], None]
@@ -212,7 +213,7 @@ def _write_sources(sandbox: Sandbox) -> None:
         from deploy.sandbox.extraction_engine.shared import sources_yaml  # a parser that a running sandbox needs not
 
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_private(path, sources_yaml(base, {}))
+        durable.replace(path, sources_yaml(base, {}))
 
 
 def _variables(sandbox: Sandbox) -> dict[str, str]:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from deploy import durable
 from deploy.sandbox import ports
 from deploy.sandbox.binaries import find_valkey
 from deploy.sandbox.daemon import Daemon
-from deploy.sandbox.private import private_folder, require_space, write_private
+from deploy.sandbox.private import private_folder, require_space
 from deploy.secret import Secret
 
 SPACE_TO_START = 20_000_000
@@ -57,7 +58,7 @@ class Valkey:
             "daemonize": "no",
         }
         configuration = self.folder / "valkey.conf"
-        write_private(configuration, "".join(f"{key} {value}\n" for key, value in settings.items()))
+        durable.replace(configuration, "".join(f"{key} {value}\n" for key, value in settings.items()))
         return [str(find_valkey()), str(configuration)]
 
 

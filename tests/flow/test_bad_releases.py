@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
 
+from deploy import durable
 from deploy.errors import ConfigError, DeployError, DeploymentFailed, PersonNeeded
 from tests.flow.ends import assert_as_before, assert_deployed, data
 from tests.flow.world import World
@@ -144,3 +146,24 @@ def damage(world: World) -> dict[Path, bytes]:
         if path.suffix != ".json":
             path.write_bytes(text[:-1])
     return whole
+
+
+def test_journal_that_cannot_be_written_stops_everything_until_it_can(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is done that is not journaled, not even a rollback; with room again, a person takes it back."""
+    before, append = data(world), durable.append
+
+    def full(path: Path, line: str) -> None:
+        if ('"kind":"step.done"' in line and '"step":"switch"' in line) or path in filled:
+            filled.add(path)
+            raise OSError(errno.ENOSPC, "No space left on device")
+        append(path, line)
+
+    filled: set[Path] = set()
+    monkeypatch.setattr(durable, "append", full)
+    with pytest.raises(PersonNeeded, match=r"journal cannot be written[\s\S]*invoke rollback"):
+        world.deploy("v2")
+    monkeypatch.undo()
+    world.roll_back()
+    assert_as_before(world, before)

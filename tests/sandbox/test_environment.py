@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 from dotenv import dotenv_values
 
+from deploy import durable
 from deploy.errors import ConfigError
 from deploy.sandbox import binaries, places, ports
 from deploy.sandbox.account import Account
 from deploy.sandbox.environment import LIVE_LLM, base_python, responder, write_env
 from deploy.sandbox.postgres import lock_file, made_by, server_pid, serving
-from deploy.sandbox.private import Keyring, private_folder, write_private
+from deploy.sandbox.private import Keyring, private_folder
 
 
 @pytest.fixture
@@ -72,9 +73,9 @@ def test_passwords_that_cannot_be_read_are_not_made_anew(keys: Keyring) -> None:
 
 
 def test_failed_write_leaves_the_old_content_and_nothing_else(tmp_path: Path) -> None:
-    write_private(tmp_path / "file", "old")
+    durable.replace(tmp_path / "file", "old")
     with pytest.raises(UnicodeEncodeError):
-        write_private(tmp_path / "file", "\udc80")
+        durable.replace(tmp_path / "file", "\udc80")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert (tmp_path / "file").read_text() == "old"
 
