@@ -13,7 +13,20 @@ from deploy.errors import ConfigError
 from deploy.sandbox.private import Keyring
 
 LIVE_LLM = "https://api.anthropic.com"
+OPTIONS = ("SANDBOX_LIVE_LLM", "ANTHROPIC_API_KEY", "POSTGRES_BIN")
 PLAIN = re.compile(r"[\w@%+=:,./?&-]*", re.ASCII)
+
+
+def adopt_options(project: Path) -> None:
+    """Take the sandbox's options from the project's `.env`; what the process's own environment sets wins."""
+    path = project / ".env"
+    if path.is_file():
+        from dotenv import dotenv_values  # only those who have the file pay for its reader
+
+        found = dotenv_values(path, interpolate=False, encoding="utf-8-sig")
+        for name in OPTIONS:
+            if value := found.get(name):
+                os.environ.setdefault(name, value)
 
 
 def write_env(path: Path, variables: Mapping[str, str]) -> None:

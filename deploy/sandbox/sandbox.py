@@ -30,7 +30,7 @@ from deploy.sandbox import places, ports
 from deploy.sandbox.account import service_account
 from deploy.sandbox.binaries import find_postgres
 from deploy.sandbox.daemon import Daemon
-from deploy.sandbox.environment import base_python, responder, write_env
+from deploy.sandbox.environment import adopt_options, base_python, responder, write_env
 from deploy.sandbox.extraction_engine.history import make_repository
 from deploy.sandbox.postgres import Postgres, is_marked, made_by, server_pid, serving, silent
 from deploy.sandbox.private import Keyring, private_folder
@@ -115,6 +115,7 @@ class Sandbox:
 def start(project: Path, say: Say = silent) -> Sandbox:
     """Have every service run, the practice repository there and the env file written; repeatable at any time."""
     sandbox = Sandbox(project.resolve())
+    adopt_options(sandbox.project)
     with _locked(sandbox, say):
         _check_keys(sandbox)
         _say_where(sandbox, say)

@@ -13,7 +13,7 @@ from deploy import durable
 from deploy.errors import ConfigError
 from deploy.sandbox import binaries, places, ports
 from deploy.sandbox.account import Account
-from deploy.sandbox.environment import LIVE_LLM, base_python, responder, write_env
+from deploy.sandbox.environment import LIVE_LLM, OPTIONS, adopt_options, base_python, responder, write_env
 from deploy.sandbox.postgres import lock_file, made_by, server_pid, serving
 from deploy.sandbox.private import Keyring, private_folder
 
@@ -151,3 +151,18 @@ def test_programs_out_of_reach_are_copied_whole(tmp_path: Path, monkeypatch: pyt
     assert not list(tmp_path.glob("*.partial-*"))
     with pytest.raises(ConfigError, match="nobody, which PostgreSQL has to run as, cannot run"):
         places.reachable_binaries(binaries.Binaries(tmp_path, 15), Account("nobody", 65534, 65534), tmp_path)
+
+
+def test_options_in_dotenv_are_taken_where_the_process_sets_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in OPTIONS:
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    (tmp_path / ".env").write_text("SANDBOX_LIVE_LLM=1\nPOSTGRES_BIN=/from/dotenv\nPATH=/never\n")
+    monkeypatch.setenv("POSTGRES_BIN", "/from/process")
+    adopt_options(tmp_path)
+    assert (os.environ["SANDBOX_LIVE_LLM"], os.environ["POSTGRES_BIN"]) == ("1", "/from/process")
+    assert os.environ["PATH"] != "/never"
+    with pytest.raises(ConfigError, match="no key for them"):
+        responder("http://recorded", Keyring(tmp_path / "keys.json"))
