@@ -2,10 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from invoke.context import Context
+from invoke.tasks import Task
 
 from deploy.tasks.base import command
 from deploy.tasks.running import check_phase, run_phase
+
+
+def changing(phase: str, told: str) -> Task[Any]:
+    """The task of a phase that changes something; `told` is its help. It is called by the phase's last word."""
+
+    def body(
+        context: Context,
+        ref: str | None = None,
+        system: str | None = None,
+        env: str | None = None,
+        by: str = "",
+        signoffs: str | None = None,
+        format: str = "text",
+        output: str | None = None,
+    ) -> None:
+        run_phase(context, phase, ref, system, env, format=format, output=output, by=by, signoffs=signoffs)
+
+    body.__doc__ = told
+    return command(name=phase.rpartition(".")[2])(body)
 
 
 @command()
@@ -22,66 +44,6 @@ def prereqs(
 
 
 @command()
-def release(
-    context: Context,
-    ref: str | None = None,
-    system: str | None = None,
-    env: str | None = None,
-    by: str = "",
-    signoffs: str | None = None,
-    format: str = "text",
-    output: str | None = None,
-) -> None:
-    """Prepare a release folder and check it, without switching to it."""
-    run_phase(context, "release", ref, system, env, by=by, signoffs=signoffs, format=format, output=output)
-
-
-@command()
-def migrate(
-    context: Context,
-    ref: str | None = None,
-    system: str | None = None,
-    env: str | None = None,
-    by: str = "",
-    signoffs: str | None = None,
-    format: str = "text",
-    output: str | None = None,
-) -> None:
-    """Apply the pending migrations, after a backup with a receipt and a rehearsal on it, and check the schema."""
-    run_phase(context, "migrate", ref, system, env, by=by, signoffs=signoffs, format=format, output=output)
-
-
-@command()
-def switch(
-    context: Context,
-    ref: str | None = None,
-    system: str | None = None,
-    env: str | None = None,
-    by: str = "",
-    signoffs: str | None = None,
-    format: str = "text",
-    output: str | None = None,
-) -> None:
-    """Make a prepared release the current one."""
-    run_phase(context, "switch", ref, system, env, by=by, signoffs=signoffs, format=format, output=output)
-
-
-@command()
-def load(
-    context: Context,
-    ref: str | None = None,
-    system: str | None = None,
-    env: str | None = None,
-    by: str = "",
-    signoffs: str | None = None,
-    format: str = "text",
-    output: str | None = None,
-) -> None:
-    """Run the load of the release and check what it brought."""
-    run_phase(context, "load", ref, system, env, by=by, signoffs=signoffs, format=format, output=output)
-
-
-@command()
 def monitor(
     context: Context,
     system: str | None = None,
@@ -93,4 +55,14 @@ def monitor(
     check_phase("monitor", system, env, format=format, output=output)
 
 
-TASKS = (prereqs, release, migrate, switch, load, monitor)
+TASKS = (
+    prereqs,
+    changing("release", "Prepare a release folder and check it, without switching to it."),
+    changing(
+        "migrate",
+        "Apply the pending migrations, after a backup with a receipt and a rehearsal on it, and check the schema.",
+    ),
+    changing("switch", "Make a prepared release the current one."),
+    changing("load", "Run the load of the release and check what it brought."),
+    monitor,
+)

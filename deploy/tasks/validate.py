@@ -6,22 +6,13 @@ from invoke.collection import Collection
 from invoke.context import Context
 
 from deploy.tasks.base import command
-from deploy.tasks.running import check_phase, run_phase
+from deploy.tasks.phases import changing
+from deploy.tasks.running import check_phase
 
-
-@command()
-def pre(
-    context: Context,
-    ref: str | None = None,
-    system: str | None = None,
-    env: str | None = None,
-    by: str = "",
-    signoffs: str | None = None,
-    format: str = "text",
-    output: str | None = None,
-) -> None:
-    """Tests, dry run and rehearsal of a release on a restored copy of the data; production is not touched."""
-    run_phase(context, "validate.pre", ref, system, env, by=by, signoffs=signoffs, format=format, output=output)
+pre = changing(
+    "validate.pre",
+    "Tests, dry run and rehearsal of a release on a restored copy of the data; production is not touched.",
+)
 
 
 @command(default=True, since="judge the data since then (ISO time; default: since the deployment)")
