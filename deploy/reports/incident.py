@@ -9,7 +9,7 @@ from typing import Any
 
 from deploy import plain
 from deploy.reports.markdown import table
-from deploy.result import OPEN, Result
+from deploy.result import OPEN, Result, Severity, Status
 
 TOLD_ELSEWHERE = frozenset({"seq", "at", "kind", "hash", "prev", "previous", "results"})
 TO_FILL_IN = "_To be filled in by a person._"
@@ -67,12 +67,14 @@ def _rest(record: Mapping[str, Any]) -> str:
 
 
 def _evidence(results: Sequence[Result]) -> str:
-    told = [_one(result) for result in results if result.status in OPEN]
-    return "\n\n".join(told) if told else "No check was open."
+    """What did not hold, the gravest first; of what nobody has signed, only what can close a gate."""
+    shown = [each for each in results if each.status in OPEN - {Status.PENDING} or each.holds_gate]
+    shown.sort(key=lambda each: (each.status is Status.PENDING, each.severity is not Severity.CRITICAL))
+    return "\n\n".join(_one(result) for result in shown) if shown else "No check was open."
 
 
 def _one(result: Result) -> str:
-    where = f" at {plain.markdown(result.host)}" if result.host else ""
+    where = f" at {plain.markdown(result.host)}" if result.host not in ("", "localhost") else ""
     head = (
         f"**{plain.markdown(result.title)}**{where}: {result.status}, {result.severity}, {result.asked_at:%H:%M:%S} UTC"
     )

@@ -1,8 +1,10 @@
+import re
 from dataclasses import replace
 
 from markdown_it import MarkdownIt
 
 from deploy.reports.incident import Incident, report
+from deploy.result import Result, Severity, Status
 from tests.reports.recorded import HOSTILE, HOSTILE_RESULT, NOW, RESULTS, golden, is_harmless
 
 INCIDENT = Incident(
@@ -24,6 +26,25 @@ INCIDENT = Incident(
 
 def test_an_incident_with_all_there_is() -> None:
     golden("incident.md", report(INCIDENT))
+
+
+def test_what_failed_comes_before_what_nobody_signed_and_small_signatures_are_left_out() -> None:
+    def one(item: str, severity: Severity, status: Status) -> Result:
+        return Result(item, f"title of {item}", "prereqs", severity, status)
+
+    told = report(
+        replace(
+            INCIDENT,
+            results=[
+                one("unsigned-info", Severity.INFO, Status.PENDING),
+                one("unsigned", Severity.CRITICAL, Status.PENDING),
+                one("slow", Severity.WARNING, Status.FAIL),
+                one("broken", Severity.CRITICAL, Status.UNKNOWN),
+                one("fine", Severity.CRITICAL, Status.PASS),
+            ],
+        )
+    )
+    assert re.findall(r"\*\*title of (\S+)\*\*", told.replace("\\", "")) == ["broken", "slow", "unsigned"]
 
 
 def test_the_least_that_there_can_be() -> None:
