@@ -9,18 +9,22 @@ from deploy.command import Command, Run, Script, Statement
 from deploy.deployment import Deployment
 from deploy.errors import ConfigError, StepFailed
 from deploy.migrations.apply import Target, find_release, read_release
-from deploy.migrations.history import made_by
+from deploy.migrations.history import CREATE, made_by
 from deploy.migrations.layout import TABLES, Migration
 from deploy.migrations.plan import Plan, Way, rollback_way
 from deploy.migrations.takeback import abandon, take_back
 from deploy.steps.base import Facts, Progress, Step
 from deploy.system import Migrations
 
+# Under `set -e`: a history that cannot be read ends it, for not to know what is applied is no leave to apply it.
 LATER = """
+psql "${variable}" -v ON_ERROR_STOP=1 -qc '{create}'
 for sql in {pattern}; do
+  case $sql in *.down.sql) continue ;; esac
+  [ -e "$sql" ] || continue
   name={name}
   known=$(psql "${variable}" -Atc "select 1 from public.\\"{table}\\" where migration_name = '$name'
-    and finished_at is not null and rolled_back_at is null" 2>/dev/null || true)
+    and finished_at is not null and rolled_back_at is null")
   [ -n "$known" ] || psql "${variable}" -v ON_ERROR_STOP=1 -1 -f "$sql" -c "insert into public.\\"{table}\\"
     (id, checksum, migration_name, finished_at, applied_steps_count)
     values (gen_random_uuid(), '$(sha256sum "$sql" | cut -d " " -f 1)', '$name', now(), 1)"
@@ -73,16 +77,26 @@ class Migrate(Step):
             return [self._later()]
         found = self.target.plan()
         classes = self.target.classes(found.pending)
-        return [
+        applied = [
             self._statement(migration, f"{migration.name}: {classes[migration.name].kind}")
             for migration in self.target.named(found.pending)
         ]
+        create = Statement(
+            self.settings.database, f"set client_min_messages = warning;\n{self._create};", note="the history"
+        )
+        return [create, *applied] if applied else []
+
+    @property
+    def _create(self) -> str:
+        """SQL that makes the table of the history where there is none."""
+        return CREATE.format(f'"{TABLES[self.settings.layout]}"').strip()
 
     def _later(self) -> Script:
         """The same in shell, for a release that is not there yet: which are pending is found when it runs."""
         folder, prisma = folder_of(self.deployment), self.settings.layout == "prisma"
         text = LATER.format(
-            pattern=f"{folder}/*/migration.sql" if prisma else f"{folder}/*[!n].sql",
+            create=self._create,
+            pattern=f"{folder}/*/migration.sql" if prisma else f"{folder}/*.sql",
             name='$(basename "$(dirname "$sql")")' if prisma else '$(basename "$sql" .sql)',
             variable=f"{self.settings.database.upper()}_URL",
             table=TABLES[self.settings.layout],

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +16,7 @@ from deploy.migrations.history import STEPWISE
 from deploy.steps.migrate import Migrate
 from deploy.steps.rehearse import Rehearse
 from deploy.system import Migrations, Task
-from tests.backups.world import Said, World
+from tests.backups.world import PASSWORD, Said, World
 from tests.migrations.conftest import bare, world
 from tests.migrations.world import FIRST, SECOND, add, apply, folder, history, remove, scratch, target
 
@@ -59,6 +62,67 @@ def test_the_plan_shows_sql_class_and_history(world: World) -> None:
 def test_the_plan_of_a_release_that_is_not_there_yet(bare: Callable[[], World]) -> None:
     text = paste(Migrate(bare().deployment).plan())
     assert "migration.sql; do" in text and "psql" in text
+
+
+def pasted(world: World, step: Migrate, password: str = PASSWORD) -> subprocess.CompletedProcess[str]:
+    """Run a plan as a person would who pastes it: under `set -eu`, with the variables that it names."""
+    url = world.site.url("app").reveal().replace(PASSWORD, password)
+    path = f"{world.site.environment.path[0]}:{os.environ['PATH']}"
+    text = f"set -eu\n{paste(step.plan())}"
+    return subprocess.run(
+        ["sh"], input=text, capture_output=True, text=True, check=False, env={"APP_URL": url, "PATH": path}
+    )
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the release were not there yet when its plan is printed."""
+    monkeypatch.setattr("deploy.steps.migrate.find_release", lambda *_: None)
+
+
+def test_the_printed_plan_migrates_a_fresh_database(world: World) -> None:
+    done = pasted(world, Migrate(world.deployment))
+    assert done.returncode == 0, done.stderr
+    assert Migrate(world.deployment).done()
+
+
+@pytest.mark.usefixtures("later")
+def test_the_plan_for_later_migrates_a_fresh_database_and_does_nothing_the_second_time(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        done = pasted(world, Migrate(world.deployment))
+        assert done.returncode == 0, done.stderr
+        assert len(history(world)) == 1
+    monkeypatch.undo()
+    assert Migrate(world.deployment).done()
+
+
+@pytest.mark.usefixtures("later")
+def test_the_plan_for_later_stops_where_the_history_cannot_be_read(world: World) -> None:
+    """Not to know what is applied is no leave to apply it."""
+    assert pasted(world, Migrate(world.deployment), password="wrong").returncode != 0
+    apply(world, "before")
+    add(world, SECOND, NOTE)
+    world.sql("alter table _prisma_migrations rename column rolled_back_at to hidden")
+    assert pasted(world, Migrate(world.deployment)).returncode != 0
+    assert not world.sql("select 1 from information_schema.columns where column_name = 'note'")
+
+
+@pytest.mark.usefixtures("later")
+def test_the_plan_for_later_takes_every_plain_file_but_the_ways_back(world: World) -> None:
+    system = world.deployment.system
+    assert system.migrations
+    plain = system.migrations.model_copy(update={"layout": "sql", "folder": "plain"})
+    world.deployment.system = system.model_copy(update={"migrations": plain})
+    place = Path(str(world.deployment.layout.release(world.deployment.release))) / "plain"
+    place.mkdir(parents=True)
+    (place / "001_begin.sql").write_text("create table begun (id int);")
+    (place / "001_begin.down.sql").write_text("drop table begun;")
+    done = pasted(world, Migrate(world.deployment))
+    assert done.returncode == 0, done.stderr
+    assert world.sql("select migration_name from _deploy_migrations") == [("001_begin",)]
+    assert world.sql("select count(*) from begun") == [(0,)]
 
 
 def test_what_only_adds_is_kept_and_known_to_releases_without_it(world: World) -> None:
