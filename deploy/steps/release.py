@@ -12,6 +12,7 @@ from deploy.command import Command, Run, Script
 from deploy.errors import StepFailed
 from deploy.steps.base import Facts, Progress, Step
 
+# In the scripts each command stands on a line of its own: of `a && b`, `set -e` does not see `a` fail.
 MARK = ".release.json"
 SUMS = ".release.sha256"
 
@@ -27,7 +28,7 @@ share() {
   ln -sfn "$shared/$1" "$release/$1"
 }
 """
-SUM_UP = f"cd \"$release\" && find . -type f ! -name '{MARK}' ! -name '{SUMS}' -exec sha256sum {{}} + >{SUMS}"
+SUM_UP = f"cd \"$release\"\nfind . -type f ! -name '{MARK}' ! -name '{SUMS}' -exec sha256sum {{}} + >{SUMS}"
 
 
 class ReleaseStep(Step):
@@ -58,8 +59,12 @@ class ReleaseStep(Step):
         text = f"""
             release={shlex.quote(self.folder)}
             partial={shlex.quote(f"{self.deployment.layout.releases}/.{self.deployment.release}.partial")}
-            rm -rf "$partial" && mkdir -p "$partial"
-            git --git-dir={shlex.quote(self.mirror)} archive {self.deployment.commit} | tar -x -C "$partial"
+            rm -rf "$partial" "$partial.tar"
+            mkdir -p "$partial"
+            # not by a pipe, which would hide that git failed half-way
+            git --git-dir={shlex.quote(self.mirror)} archive --output="$partial.tar" {self.deployment.commit}
+            tar -x -C "$partial" -f "$partial.tar"
+            rm "$partial.tar"
             test -n "$(ls -A "$partial")"
             if [ -e "$release" ]; then mv "$release" "$release.unfinished-$(date +%s)"; fi
             mv "$partial" "$release"
@@ -83,11 +88,14 @@ class ReleaseStep(Step):
             key=$({{ {python} -c 'import sys; print(sys.version)'; cat {requirements}; }} | sha256sum | cut -c1-16)
             venv={venvs}/$key
             if [ ! -e "$venv/.complete" ]; then
-              rm -rf "$venv" && mkdir -p {venvs}
+              rm -rf "$venv"
+              mkdir -p {venvs}
               if command -v uv >/dev/null; then
-                uv venv -q --python {python} "$venv" && uv pip install -q --python "$venv/bin/python" -r {requirements}
+                uv venv -q --python {python} "$venv"
+                uv pip install -q --python "$venv/bin/python" -r {requirements}
               else
-                {python} -m venv "$venv" && "$venv/bin/python" -m pip install -q -r {requirements}
+                {python} -m venv "$venv"
+                "$venv/bin/python" -m pip install -q -r {requirements}
               fi
               touch "$venv/.complete"
             fi
@@ -111,7 +119,7 @@ class ReleaseStep(Step):
     def _modes(self) -> Command:
         release, folder = self.deployment.system.release, shlex.quote(self.folder)
         lines = [f"cd {folder}"]
-        lines += [f"mkdir -p {shlex.quote(path)} && test -w {shlex.quote(path)}" for path in release.writable]
+        lines += [f"mkdir -p {shlex.quote(path)}\ntest -w {shlex.quote(path)}" for path in release.writable]
         lines += [f"if [ -e {p} ]; then chmod o-rwx,g-w {p}; fi" for p in map(shlex.quote, release.private)]
         return script("\n".join(lines), "writable folders, private files")
 
@@ -119,7 +127,8 @@ class ReleaseStep(Step):
         mark = {"release": self.deployment.release, "commit": self.deployment.commit, "ref": self.deployment.ref}
         text = f"""
             cd {shlex.quote(self.folder)}
-            printf '%s\\n' {shlex.quote(json.dumps(mark))} >.{MARK}.new && mv .{MARK}.new {MARK}"""
+            printf '%s\\n' {shlex.quote(json.dumps(mark))} >.{MARK}.new
+            mv .{MARK}.new {MARK}"""
         return script(text, "a folder without this mark is not a release")
 
     def done(self) -> bool:
@@ -196,10 +205,12 @@ def fetch(repository: str, mirror: str) -> Script:
     text = f"""
         repository={shlex.quote(repository)}
         mirror={shlex.quote(mirror)}
-        mkdir -p "$(dirname "$mirror")" && chmod 700 "$(dirname "$mirror")"
+        mkdir -p "$(dirname "$mirror")"
+        chmod 700 "$(dirname "$mirror")"
         if [ ! -e "$mirror/HEAD" ]; then
           rm -rf "$mirror.partial"
-          git clone -q --mirror "$repository" "$mirror.partial" && mv "$mirror.partial" "$mirror"
+          git clone -q --mirror "$repository" "$mirror.partial"
+          mv "$mirror.partial" "$mirror"
         else
           git --git-dir="$mirror" remote set-url origin "$repository"
           git --git-dir="$mirror" fetch -q --prune origin '+refs/*:refs/*'
@@ -220,10 +231,10 @@ def current(deployment: Any) -> str | None:
 def prune(deployment: Any, keep: int) -> Facts:
     """Remove all but the newest releases, never the current one, the one before it, or one that a rollback needs."""
     releases = shlex.quote(str(deployment.layout.releases))
-    listing = deployment.site.execute(script(f"cd {releases} && ls -1t */{MARK} | cut -d/ -f1"))
+    listing = deployment.site.execute(script(f"cd {releases}\nls -1t */{MARK} | cut -d/ -f1"))
     needed = {deployment.release, deployment.previous, current(deployment)}
     old = [name for name in listing.out.split()[keep:] if name not in needed]
     for name in old:
         folder = shlex.quote(str(deployment.layout.releases / name))
-        deployment.site.execute(script(f"mv {folder} {folder}.old && rm -rf {folder}.old", f"release {name} is old"))
+        deployment.site.execute(script(f"mv {folder} {folder}.old\nrm -rf {folder}.old", f"release {name} is old"))
     return {"removed": old}

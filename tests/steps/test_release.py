@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,20 @@ def test_a_build_that_fails_leaves_no_release(source: Path) -> None:
     assert not ReleaseStep(one).done()
 
 
+def test_an_archive_that_fails_at_its_end_is_no_release(source: Path) -> None:
+    """What it had written by then may well look whole."""
+    real, tools = shutil.which("git"), source.parent / "tools"
+    tools.mkdir()
+    (tools / "git").write_text(f'#!/bin/sh\n{real} "$@" || exit\ncase "$*" in *" archive "*) exit 1 ;; esac\n')
+    (tools / "git").chmod(0o755)
+    one = deployment(source)
+    one.environment = one.environment.model_copy(update={"path": (str(tools),)})
+    one.site = Site(one.environment)
+    with pytest.raises(CommandFailed):
+        ReleaseStep(one).do(Said())
+    assert not ReleaseStep(one).done()
+
+
 def test_the_plan_is_shell_that_makes_the_same_release(source: Path) -> None:
     one = deployment(source)
     subprocess.run(
@@ -154,6 +169,30 @@ def test_pruning_keeps_the_newest_the_current_and_the_one_before(source: Path) -
     assert set(prune(last, keep=2)["removed"]) == {one.release for one in releases[1:4]}
     assert folder(first).exists() and folder(releases[4]).exists() and not folder(releases[1]).exists()
     assert prune(last, keep=2) == {"removed": []}
+
+
+def test_an_environment_that_cannot_be_made_is_never_taken_for_whole(source: Path) -> None:
+    (source / "requirements.txt").write_text("")
+    git(source, "add", ".")
+    change(source, "with requirements")
+    tools = source.parent / "tools"
+    tools.mkdir()
+    for name, body in (("uv", "exit 1"), ("python", 'case "$*" in *venv*) exit 1 ;; *) echo 3 ;; esac')):
+        (tools / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tools / name).chmod(0o755)
+    one = deployment(source, requirements="requirements.txt")
+    one.environment = one.environment.model_copy(update={"path": (str(tools),), "python": str(tools / "python")})
+    one.site = Site(one.environment)
+    with pytest.raises(CommandFailed):
+        ReleaseStep(one).do(Said())
+    assert not list(source.parent.glob("root/venvs/*/.complete"))
+
+
+def test_a_repository_that_cannot_be_cloned_is_said_so(source: Path) -> None:
+    one = deployment(source)
+    shutil.rmtree(source)
+    with pytest.raises(CommandFailed, match=r"does not exist|not a git repository|not found"):
+        ReleaseStep(one).do(Said())
 
 
 def test_a_virtual_environment_is_shared_by_equal_requirements(source: Path) -> None:
