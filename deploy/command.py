@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Mapping
@@ -79,7 +80,25 @@ class Statement:
         return f":'{found['name']}'" if found["name"] in self.params else found[0]
 
 
-Command = Run | Script | Statement
+@dataclass(frozen=True)
+class Request:
+    """One request that changes something in Airflow, below the root of its REST API; `json` is its body."""
+
+    method: str
+    path: str
+    json: Mapping[str, object] | None = None
+    exits: frozenset[int] = frozenset({200, 201, 204})  # the legal HTTP statuses
+    timeout: float = 30.0
+    note: str = ""
+
+    def shell(self) -> str:
+        words = ["curl", "-fsS", "-X", self.method]
+        if self.json is not None:
+            words += ["-H", "Content-Type: application/json", "-d", json.dumps(self.json)]
+        return f'{shlex.join(words)} -H "Authorization: Bearer $AIRFLOW_TOKEN" "$AIRFLOW_API/{self.path}"'
+
+
+Command = Run | Script | Statement | Request
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,28 @@ class Http:
     timeout: float = 10.0
 
 
-Question = Shell | Sql | Redis | Http
+@dataclass(frozen=True)
+class Docker:
+    """What the Docker Engine of the environment knows of its Compose project: `services`, `stats`, `logs`, `version` …
+
+    `options` narrow it down (e.g. `since`, `services`, `samples`).
+    """
+
+    what: str
+    options: Mapping[str, object] = field(default_factory=dict)
+    timeout: float = 20.0
+
+
+@dataclass(frozen=True)
+class Airflow:
+    """One GET below the root of Airflow's REST API, e.g. `dags/nightly`."""
+
+    path: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    timeout: float = 20.0
+
+
+Question = Shell | Sql | Redis | Http | Docker | Airflow
 
 
 @dataclass(frozen=True)
@@ -101,4 +122,13 @@ class Response:
     took: float = 0.0
 
 
-Answer = Output | Rows | Reply | Response
+@dataclass(frozen=True)
+class Data:
+    """The answer to `Docker` and `Airflow`: JSON as Python has it; `note` tells of an unusual way by which it came."""
+
+    value: object
+    took: float = 0.0
+    note: str = ""
+
+
+Answer = Output | Rows | Reply | Response | Data

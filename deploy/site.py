@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from deploy.channels import change, files, shell, urls
 from deploy.channels.shell import Surroundings
-from deploy.channels.transport import Local, Transport
-from deploy.command import Command, Completed, Statement
+from deploy.channels.transport import Transport
+from deploy.command import Command, Completed, Request, Run, Statement
+from deploy.endpoints import Airflow as AirflowApi
+from deploy.endpoints import Database
+from deploy.endpoints import Docker as DockerEngine
 from deploy.errors import ConfigError, nearest
-from deploy.question import Answer, Question, Redis, Shell, Sql, Unanswered
+from deploy.question import Airflow, Answer, Docker, Question, Redis, Shell, Sql, Unanswered
+from deploy.reach import Reach
 from deploy.secret import Secret
-from deploy.system import Database, Environment
+from deploy.system import Environment
 
 if TYPE_CHECKING:
     import psycopg
 
 Asked = tuple[str, Question]
-HERE = "localhost"
 T = TypeVar("T")
 
 
@@ -28,23 +30,34 @@ class Site:
     """Reads by questions, for probes; changes by commands, for steps.
 
     `redirected` sends questions and connections about a database to another one of the same server, by name: the
-    scratch database of a rehearsal. The libraries of databases and HTTP are loaded when they are first needed.
+    scratch database of a rehearsal. `host` is the one host that is meant where a role has many. The libraries of
+    databases and HTTP are loaded when they are first needed.
     """
 
-    def __init__(self, environment: Environment, redirected: Mapping[str, str] | None = None) -> None:
-        self.environment = environment
+    def __init__(
+        self,
+        environment: Environment,
+        redirected: Mapping[str, str] | None = None,
+        *,
+        host: str | None = None,
+        reach: Reach | None = None,
+    ) -> None:
+        self.environment, self.host = environment, host
         self.redirected = dict(redirected or {})
+        self.reach = reach or Reach(environment)
 
     def redirect(self, database: str, dbname: str) -> Site:
         """The same site, with `database` meaning `dbname`."""
-        return Site(self.environment, {**self.redirected, database: dbname})
+        return Site(self.environment, {**self.redirected, database: dbname}, host=self.host, reach=self.reach)
+
+    def at(self, host: str) -> Site:
+        """The same site, seen from one host: what goes to any of its roles goes to it alone."""
+        return Site(self.environment, self.redirected, host=host, reach=self.reach)
 
     def hosts(self, role: str) -> list[str]:
-        """The hosts of a role; this machine when the environment names none."""
-        hosts = list(self.environment.hosts.get(role, ())) or [HERE]
-        for host in hosts:
-            self._transport(host)
-        return hosts
+        """The hosts of a role; this machine when the environment names none; only `host` where that is one of them."""
+        hosts = self.reach.hosts(role)
+        return [self.host] if self.host in hosts else hosts
 
     def answer(self, asked: Sequence[Asked]) -> list[Answer | Unanswered]:
         """Answers in the order of the questions, each with the host it is for; one batch for each host and channel.
@@ -70,15 +83,20 @@ class Site:
         questions: Any = batch.questions
         first = questions[0]
         if isinstance(first, Shell):
-            transport, surroundings = self._transport(batch.host), self._surroundings(questions)
+            transport, surroundings = self.reach.transport(batch.host), self._surroundings(questions)
             return lambda: shell.answer(questions, transport, surroundings)
         if isinstance(first, Sql):
-            return partial(_answer_sql, questions, self.url(first.database))
+            self._database(first.database)
+            return lambda: _answer_sql(questions, self._reached(first.database))
         if isinstance(first, Redis):
-            from deploy.channels import redis
-
-            cache = _known(self.environment.caches, first.cache, "cache").url
-            return lambda: redis.answer(questions, cache)
+            cache = _known(self.environment.caches, first.cache, "cache")
+            return lambda: _answer_redis(questions, self.reach.url(cache.url, cache.via))
+        if isinstance(first, Docker):
+            engine = self._docker()
+            return lambda: _answer_docker(questions, engine, self.reach.socket(engine))
+        if isinstance(first, Airflow):
+            api = self._airflow()
+            return lambda: _answer_airflow(questions, api, self.reach.address(api), self.execute)
         from deploy.channels import http
 
         return lambda: http.answer(questions)
@@ -87,16 +105,6 @@ class Site:
         if not any(question.app for question in questions):
             return Surroundings(self.environment.path)
         return Surroundings(self.environment.path, self.environment.env, self.app_secrets())
-
-    def _transport(self, host: str) -> Transport:
-        """The way to a host's shell: the one place that knows which hosts can be reached, and how."""
-        if host != HERE:
-            raise ConfigError(
-                f"host {host} is not this machine",
-                where=f"environments.{self.environment.name}.hosts",
-                fix=f"Only {HERE} can be deployed to: hosts over SSH are not in this version.",
-            )
-        return Local()
 
     def execute(self, command: Command, on_line: Callable[[str], None] | None = None) -> Completed:
         """Run one command; `on_line` gets each line of its standard output and error as it comes.
@@ -107,15 +115,17 @@ class Site:
         if isinstance(command, Statement):
             from deploy.channels import postgres
 
-            return postgres.execute(command, self.url(command.database, admin=command.admin), on_line)
-        transport = self._transport(self.hosts(command.on)[0])
+            return postgres.execute(command, self._reached(command.database, admin=command.admin), on_line)
+        if isinstance(command, Request):
+            from deploy.channels import airflow
+
+            api = self._airflow()
+            return airflow.execute(command, api, self.reach.address(api), self.execute)
+        transport = self.reach.changing(self.hosts(command.on)[0])
         return change.execute(command, transport, self.environment.path, on_line)
 
     def _control(self) -> Transport:
-        """The way to the host of the role `control`; by default the first host that the environment names."""
-        hosts = self.environment.hosts
-        named = [*hosts.get("control", ()), *(host for role in hosts.values() for host in role)]
-        return self._transport(named[0] if named else HERE)
+        return self.reach.transport(self.reach.control)
 
     def read(self, path: str) -> str | None:
         """A small text file of the control host; None when there is none. CommandFailed when one cannot tell."""
@@ -141,6 +151,20 @@ class Site:
         url = known.admin_url if admin and known.admin_url else known.url
         return urls.with_dbname(url, dbname or self.dbname(database))
 
+    def _reached(self, database: str, *, admin: bool = False, dbname: str | None = None) -> Secret:
+        """The URL by which this machine reaches a database: through a forwarded port where it is behind a host."""
+        return self.reach.url(self.url(database, admin=admin, dbname=dbname), self._database(database).via)
+
+    def _docker(self) -> DockerEngine:
+        if self.environment.docker is None:
+            raise ConfigError("the environment has no `docker:`", where=f"environments.{self.environment.name}")
+        return self.environment.docker
+
+    def _airflow(self) -> AirflowApi:
+        if self.environment.airflow is None:
+            raise ConfigError("the environment has no `airflow:`", where=f"environments.{self.environment.name}")
+        return self.environment.airflow
+
     def _database(self, database: str) -> Database:
         return _known(self.environment.databases, database, "database")
 
@@ -153,7 +177,7 @@ class Site:
         """
         from deploy.channels import postgres
 
-        return postgres.connect(self.url(database, admin=admin, dbname=dbname), **options)
+        return postgres.connect(self._reached(database, admin=admin, dbname=dbname), **options)
 
     def libpq(
         self, database: str, *, admin: bool = False, dbname: str | None = None
@@ -188,13 +212,36 @@ def _target(host: str, question: Question) -> Hashable:
         return "shell", host
     if isinstance(question, Sql):
         return "sql", question.database
-    return ("redis", question.cache) if isinstance(question, Redis) else "http"
+    if isinstance(question, Redis):
+        return "redis", question.cache
+    return type(question).__name__
 
 
 def _answer_sql(questions: Sequence[Sql], url: Secret) -> list[Answer | Unanswered]:
     from deploy.channels import postgres  # in the batch's own thread: loading it takes longer than most shells need
 
     return [*postgres.answer(questions, url)]
+
+
+def _answer_redis(questions: Sequence[Redis], url: Secret) -> list[Answer | Unanswered]:
+    from deploy.channels import redis
+
+    return [*redis.answer(questions, url)]
+
+
+def _answer_docker(questions: Sequence[Docker], engine: DockerEngine, socket: str) -> list[Answer | Unanswered]:
+    from deploy.channels import docker
+
+    return [*docker.answer(questions, engine, socket)]
+
+
+def _answer_airflow(
+    questions: Sequence[Airflow], api: AirflowApi, url: str, run: Callable[[Run], Completed]
+) -> list[Answer | Unanswered]:
+    """`run` executes Airflow's command line, where the API does not answer."""
+    from deploy.channels import airflow
+
+    return [*airflow.answer(questions, api, url, run)]
 
 
 def _known(have: Mapping[str, T], name: str, kind: str) -> T:

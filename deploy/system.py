@@ -12,10 +12,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
+from deploy.endpoints import Airflow, Cache, Database, Docker, Frozen, Hidden, Ssh
 from deploy.errors import nearest
-from deploy.secret import Secret
 
 PHASES = (
     "prereqs",
@@ -35,17 +35,6 @@ PHASES = (
 )
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-
-
-class Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, populate_by_name=True)
-
-
-def _secret(value: Any) -> Any:
-    return Secret(value) if isinstance(value, str) else value
-
-
-Hidden = Annotated[Secret, BeforeValidator(_secret)]
 
 
 class Task(Frozen):
@@ -157,15 +146,15 @@ class Hours(Frozen):
     zone: Annotated[str, AfterValidator(_zone)]
 
 
-class Database(Frozen):
-    """A database's URL as the application uses it, and as an administrator who may create and rename databases."""
+def _batch(size: str | int) -> str | int:
+    if isinstance(size, str) and re.fullmatch(r"[1-9][0-9]?%|100%", size):
+        return size
+    if isinstance(size, int) and not isinstance(size, bool) and size > 0:
+        return size
+    raise ValueError("should be a number of hosts, or a part of them like 25%")
 
-    url: Hidden
-    admin_url: Hidden | None = None
 
-
-class Cache(Frozen):
-    url: Hidden
+Batch = Annotated[str | int, AfterValidator(_batch)]
 
 
 class Environment(Frozen):
@@ -181,7 +170,14 @@ class Environment(Frozen):
     path: tuple[str, ...] = ()  # folders put before PATH (e.g. PostgreSQL's binaries)
     databases: Mapping[str, Database] = {}
     caches: Mapping[str, Cache] = {}
+    docker: Docker | None = None
+    airflow: Airflow | None = None
     hosts: Mapping[str, tuple[str, ...]] = {}
+    inventory: str | None = None  # YAML file with hosts by role, instead of `hosts` or besides them
+    ssh: Ssh = Ssh()
+    batch: tuple[Batch, ...] = ("100%",)  # how many hosts are switched at once: [1, 25%, 100%]
+    max_fail: int = Field(0, ge=0)  # hosts that may fail in a batch without stopping the deployment
+    batch_wait: float = Field(0.0, ge=0)  # seconds between a batch's switch and its checks
     env: Mapping[str, str] = {}
     secrets: Mapping[str, Hidden] = {}
     parameters: Mapping[str, str] = {}

@@ -44,6 +44,29 @@ def with_dbname(url: Secret, name: str) -> Secret:
     return _joined(_split(url)._replace(path="/" + quote(name, safe="")))
 
 
+PORTS = {"http": 80, "https": 443, "redis": 6379, "rediss": 6379}
+
+
+def address(url: Secret) -> tuple[str, int]:
+    """Host and port that any of our URLs leads to."""
+    parts = urlsplit(url.reveal())
+    return parts.hostname or "127.0.0.1", parts.port or PORTS.get(parts.scheme, 5432)
+
+
+def through(url: Secret, host: str, port: int) -> Secret:
+    """The same URL by way of a forwarded port. PostgreSQL keeps its host's name, which its certificate bears."""
+    parts = urlsplit(url.reveal())
+    user, at, _ = parts.netloc.rpartition("@")
+    if parts.scheme.startswith("postgres"):
+        query = urlencode([*parse_qsl(parts.query), ("hostaddr", host)], quote_via=quote)
+        return _joined(parts._replace(netloc=f"{user}{at}{_bracketed(parts.hostname or host)}:{port}", query=query))
+    return _joined(parts._replace(netloc=f"{user}{at}{_bracketed(host)}:{port}"))
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
 def for_libpq(url: Secret) -> Secret:
     """The URL without what only the application's driver understands."""
     parts = _split(url)

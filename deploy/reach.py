@@ -1,0 +1,88 @@
+"""The ways to an environment's hosts, and to what is only reached through them."""
+
+from __future__ import annotations
+
+import re
+import threading
+from typing import TYPE_CHECKING
+
+from deploy.channels import urls
+from deploy.channels.transport import Local, Transport
+from deploy.endpoints import Airflow, Docker
+from deploy.errors import ConfigError
+from deploy.secret import Secret
+from deploy.system import Environment
+
+if TYPE_CHECKING:
+    from deploy.channels.connections import Connections
+
+HERE = "localhost"
+PLACE = re.compile(r"(?P<role>[a-z][a-z0-9_-]*)\[(?P<number>[0-9]+)\]")
+
+
+class Reach:
+    """Opens what is needed, once, and keeps it for the whole command. May be used from many threads."""
+
+    def __init__(self, environment: Environment) -> None:
+        self.environment = environment
+        self._connections: Connections | None = None
+        self._opening = threading.Lock()
+
+    def hosts(self, role: str) -> list[str]:
+        """The hosts of a role; this machine when the environment names none."""
+        return list(self.environment.hosts.get(role, ())) or [HERE]
+
+    @property
+    def control(self) -> str:
+        """The host that keeps journals and locks: of the role `control`; by default the first host that is named."""
+        hosts = self.environment.hosts
+        named = [*hosts.get("control", ()), *(host for role in hosts.values() for host in role)]
+        return named[0] if named else HERE
+
+    @property
+    def connections(self) -> Connections:
+        """The SSH connections; their library is loaded when there is a host to reach."""
+        with self._opening:
+            if self._connections is None:
+                from deploy.channels.connections import Connections
+
+                self._connections = Connections(self.environment.ssh)
+            return self._connections
+
+    def transport(self, host: str) -> Transport:
+        """The way to a host's shell."""
+        return Local() if host == HERE else self.connections.transport(host)
+
+    def changing(self, host: str) -> Transport:
+        """The same, for commands that change something there."""
+        return self.transport(host)
+
+    def place(self, via: str) -> str:
+        """The host that `via` means: `app[0]` is the first of the role `app`; anything else is an address."""
+        found = PLACE.fullmatch(via)
+        if not found:
+            return via
+        hosts = self.environment.hosts.get(found["role"], ())
+        if int(found["number"]) >= len(hosts):
+            where = f"environments.{self.environment.name}"
+            raise ConfigError(f"there is no host {via}", where=where, fix=f"{found['role']} has {len(hosts)} hosts.")
+        return hosts[int(found["number"])]
+
+    def url(self, url: Secret, via: str | None) -> Secret:
+        """An URL as this machine must use it: behind a host, it leads through a port that is forwarded there."""
+        host = self.place(via) if via else HERE
+        if host == HERE:
+            return url
+        address, port = urls.address(url)
+        return urls.through(url, *self.connections.forward(host, address, port))
+
+    def address(self, api: Airflow) -> str:
+        """The URL of Airflow's API server as this machine must use it."""
+        return self.url(Secret(api.url), api.via).reveal().rstrip("/")
+
+    def socket(self, engine: Docker) -> str:
+        """Where the Docker Engine answers on this machine: its socket's path, or its URL."""
+        host = self.place(engine.via) if engine.via else HERE
+        if host == HERE or "://" in engine.socket:
+            return engine.socket
+        return self.connections.forward_socket(host, engine.socket)
