@@ -30,19 +30,36 @@ def find_systems(folders: Iterable[Path]) -> dict[str, Path]:
     return found
 
 
-def choose(name: str | None, environ: Mapping[str, str], systems: Mapping[str, Path]) -> Path:
-    """The folder of the system that is meant: by name, else by `DEPLOY_SYSTEM`, else the only one there is."""
+def choose(
+    name: str | None,
+    environ: Mapping[str, str],
+    systems: Mapping[str, Path],
+    environment: str | None = None,
+    command: str = "invoke …",
+) -> Path:
+    """The folder of the system that is meant: by name, else by `DEPLOY_SYSTEM`, else the only one that it can be.
+
+    That is the only one there is, or the only one with the environment that is meant. Where several are left, the
+    complaint repeats `command` with each of them, to be pasted.
+    """
+    meant = candidates(name, environ, systems)
+    if environment and len(meant) > 1:
+        having = {each: folder for each, folder in meant.items() if environment in environment_names(folder)}
+        meant = having or meant
+    if len(meant) > 1:
+        fix = " or ".join(f"{command} --system={each}" for each in sorted(meant))
+        raise ConfigError(f"which system? There are {', '.join(sorted(meant))}", where="--system", fix=fix)
+    return next(iter(meant.values()))
+
+
+def candidates(name: str | None, environ: Mapping[str, str], systems: Mapping[str, Path]) -> Mapping[str, Path]:
+    """The systems that may be meant: the one that is named, by `--system` or `DEPLOY_SYSTEM`, else all there are."""
     wanted, asked_by = (name, "--system") if name else (environ.get("DEPLOY_SYSTEM"), "DEPLOY_SYSTEM")
     if not systems:
         raise ConfigError("there is no system", fix=f"Make a folder with a {SYSTEM_FILE} below deploy/systems.")
-    if wanted:
-        if wanted not in systems:
-            raise ConfigError(f"there is no system {wanted!r}", where=asked_by, fix=nearest(wanted, systems))
-        return systems[wanted]
-    if len(systems) > 1:
-        fix = "Say which with --system or DEPLOY_SYSTEM."
-        raise ConfigError(f"there are several systems: {', '.join(sorted(systems))}", fix=fix)
-    return next(iter(systems.values()))
+    if wanted and wanted not in systems:
+        raise ConfigError(f"there is no system {wanted!r}", where=asked_by, fix=nearest(wanted, systems))
+    return {wanted: systems[wanted]} if wanted else systems
 
 
 def environment_names(folder: Path) -> list[str]:

@@ -169,13 +169,20 @@ def new_id() -> str:
     return f"{now:%Y%m%dT%H%M%SZ}-{now.microsecond * 65536 // 1_000_000:04x}"
 
 
-def open_system(name: str | None = None) -> System:
-    return config.load_system(choose(name, os.environ, find_systems(folders())))
+def open_system(name: str | None = None, environment: str | None = None) -> System:
+    """The system that is named, or the only one that can be meant (see `choose`)."""
+    return config.load_system(choose(name, os.environ, find_systems(folders()), environment, typed()))
+
+
+def typed() -> str:
+    """The command as it was given, to be pasted again with more words; no secret ever stands on it."""
+    words = [word for word in sys.argv[1:] if not word.startswith("--search-root")]
+    return shlex.join(["invoke", *words])
 
 
 def open_session(system: str | None, environment: str, *, start: bool = False) -> Session:
     """The chosen system in the chosen environment; ConfigError names each missing key. `start` starts its sandbox."""
-    chosen = open_system(system)
+    chosen = open_system(system, environment)
     if start and is_sandbox(chosen, environment):
         sandbox.start(PROJECT, announce)
     place = config.load_environment(chosen, environment, PROJECT, os.environ)

@@ -165,12 +165,28 @@ def test_a_system_is_chosen_by_name_then_variable_then_being_the_only_one(tmp_pa
     assert choose(None, {}, {"one": one}) == one
 
 
+def test_an_environment_chooses_the_only_system_that_has_it(folder: Path, tmp_path: Path) -> None:
+    other = write(tmp_path / "other", SYSTEM.replace("  local:", "  compose:"))
+    systems = {"one": folder, "two": other}
+    assert choose(None, {}, systems, "local") == folder
+    assert choose(None, {}, systems, "compose") == other
+    assert choose("one", {}, systems, "compose") == folder
+    with pytest.raises(ConfigError) as caught:
+        choose(None, {}, systems, "prod", "invoke deploy.prod")
+    assert caught.value.fix == "invoke deploy.prod --system=one or invoke deploy.prod --system=two"
+
+
 @pytest.mark.parametrize(
     ("name", "environ", "names", "told"),
     [
         ("tow", {}, "one two", "--system: there is no system 'tow'\n  did you mean 'two'?"),
         (None, {"DEPLOY_SYSTEM": "x"}, "one two", "DEPLOY_SYSTEM: there is no system 'x'\n  known: one, two"),
-        (None, {}, "one two", "there are several systems: one, two"),
+        (
+            None,
+            {},
+            "one two",
+            "--system: which system? There are one, two\n  invoke … --system=one or invoke … --system=two",
+        ),
         (None, {}, "", "there is no system"),
     ],
 )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Body = Callable[..., None]
 
 HELP = {
-    "system": "which system (default: DEPLOY_SYSTEM, else the only one there is)",
+    "system": "which system (default: DEPLOY_SYSTEM, else the only one that has the environment)",
     "env": "which environment (default: DEPLOY_ENV, else that of the only open deployment)",
     "ref": "branch, tag or commit (default: the environment's)",
     "window": "judge the items owed within this span after the deployment: 1h, 24h, 7d",
@@ -88,22 +88,27 @@ def opened(system: str | None, env: str | None, *, start: bool = False) -> Sessi
     """The session of the environment that was asked for; never a guess at production. `start` starts its sandbox."""
     from deploy.session import open_session
 
-    return open_session(system, env or os.environ.get("DEPLOY_ENV") or the_only_open(system), start=start)
+    if not (env := env or os.environ.get("DEPLOY_ENV")):
+        system, env = the_only_open(system)
+    return open_session(system, env, start=start)
 
 
-def the_only_open(system: str | None) -> str:
-    """The environment of the only deployment that runs somewhere from here; ConfigError when there is none, or more."""
-    from deploy.discover import environment_names
-    from deploy.session import open_session, open_system
+def the_only_open(system: str | None) -> tuple[str, str]:
+    """System and environment of the only deployment that runs somewhere from here; ConfigError for none, or more."""
+    from deploy.discover import candidates, environment_names, find_systems
+    from deploy.folders import folders
+    from deploy.session import open_session, typed
 
-    names = environment_names(open_system(system).folder)
-    found = [name for name in names if _deployed(open_session, system, name)]
+    meant = candidates(system, os.environ, find_systems(folders()))
+    places = [(each, env) for each, folder in meant.items() for env in environment_names(folder)]
+    found = [place for place in places if _deployed(open_session, *place)]
     if len(found) == 1:
         return found[0]
-    why = f"several are deployed: {', '.join(found)}" if found else "nothing is deployed from here"
-    raise ConfigError(
-        f"which environment? ({why})", where="--env", fix=f"Give --env or DEPLOY_ENV, one of: {', '.join(names)}"
-    )
+    several = ", ".join(env if len(meant) == 1 else f"{each} in {env}" for each, env in found)
+    why = f"several are deployed: {several}" if found else "nothing is deployed from here"
+    ways = [f"{typed()} --env={env}" + (f" --system={each}" if len(meant) > 1 else "") for each, env in found]
+    fix = " or ".join(ways) or f"Give --env or DEPLOY_ENV, one of: {', '.join(dict.fromkeys(e for _, e in places))}"
+    raise ConfigError(f"which environment? ({why})", where="--env", fix=fix)
 
 
 def _deployed(opener: Callable[[str | None, str], Session], system: str | None, name: str) -> bool:
