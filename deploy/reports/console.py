@@ -13,6 +13,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.text import Text
 
 from deploy import plain
+from deploy.reports.grouped import Readiness, answers, outcome, where
+from deploy.reports.lines import Variant
 from deploy.result import OPEN, Result, Status, closing
 
 ICONS = {
@@ -23,6 +25,7 @@ ICONS = {
     Status.WAIVED: ("~", "~", "cyan"),
     Status.SKIPPED: ("-", "-", "dim"),
 }
+COLOURS = {Readiness.READY: "green", Readiness.NEEDS_FIXES: "yellow", Readiness.BLOCKED: "red"}
 WORDS = {Status.PASS: "passed", Status.FAIL: "failed"}
 
 
@@ -32,16 +35,25 @@ def show_phase(console: Console, name: str, results: Sequence[Result], took: flo
     What awaits a signature is one line: its evidence is shown to who signs, and stands in the report.
     """
     _show(console, 0, _heading(console, name, results, took))
-    for result in results:
+    for variant in answers(results):
+        result = variant.result
         if result.status is Status.PENDING:
-            _show(console, 2, _title(console, result).append(", awaits a signature", "dim"))
+            _show(console, 2, _title(console, variant).append(", awaits a signature", "dim"))
         elif result.status in OPEN:
-            _show_open(console, result)
+            _show_open(console, variant)
         elif result.status is Status.WAIVED:
             by = "".join(plain.lines(result.evidence)[:1])
             _show(
                 console, 2, Text.assemble(_icon(console, Status.WAIVED), f" {plain.line(result.title)}: waived by {by}")
             )
+
+
+def show_outcome(console: Console, results: Sequence[Result], *, signoffs_hold: bool = True) -> None:
+    """Print what all results come to: ready, needs fixes or blocked, with a note for each item in the way."""
+    found = outcome(results, signoffs_hold=signoffs_hold)
+    _show(console, 0, Text.assemble(("status         ", "bold"), " ", (found.status, COLOURS[found.status])))
+    for note in found.notes:
+        _show(console, 2, Text(f"- {note}", "dim"))
 
 
 def _heading(console: Console, name: str, results: Sequence[Result], took: float) -> Text:
@@ -60,8 +72,9 @@ def _standing(results: Sequence[Result]) -> Status:
     return worst or (Status.PASS if checked else Status.SKIPPED)
 
 
-def _show_open(console: Console, result: Result) -> None:
-    _show(console, 2, _title(console, result))
+def _show_open(console: Console, variant: Variant) -> None:
+    result = variant.result
+    _show(console, 2, _title(console, variant))
     for label, text in (("expected", result.expected), ("found", result.found)):
         if text:
             _show(console, 6, Text.assemble((f"{label:<9}", "dim"), plain.line(text, 500)))
@@ -71,9 +84,10 @@ def _show_open(console: Console, result: Result) -> None:
         _show(console, 6, Text.assemble(("do       ", "bold"), plain.line(result.action, 500)))
 
 
-def _title(console: Console, result: Result) -> Text:
-    where = f" @{plain.line(result.host)}" if result.host not in ("", "localhost") else ""
-    title = Text.assemble(_icon(console, result.status), " ", (plain.line(result.title), "bold"), where)
+def _title(console: Console, variant: Variant) -> Text:
+    result, place = variant.result, where(variant)
+    at = f" @{place}" if place else ""
+    title = Text.assemble(_icon(console, result.status), " ", (plain.line(result.title), "bold"), at)
     return title.append(f"  {result.severity}", "dim")
 
 

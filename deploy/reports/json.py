@@ -8,19 +8,24 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deploy import plain
+from deploy.reports.grouped import outcome
 from deploy.result import Result, Status, closing
 
 
 def report(results: Sequence[Result], about: Mapping[str, Any] | None = None, *, signoffs_hold: bool = True) -> str:
-    """{gate: open or closed, counts: {status: n}, results: […]}, with `about` (system, environment, …) before them.
+    """{gate: open or closed, status, notes, counts: {status: n}, results: […]}, with `about` (system, …) before them.
 
-    The gate is closed as well when there is no result at all; `signoffs_hold` tells whether pending items close it.
+    `status` is ready, needs fixes or blocked, `notes` say why. The gate is closed as well when there is no result at
+    all; `signoffs_hold` tells whether pending items close it.
     """
     counts = Counter(result.status for result in results)
     held = [each for each in closing(results) if signoffs_hold or each.status is not Status.PENDING]
+    found = outcome(results, signoffs_hold=signoffs_hold)
     whole = {
         **(about or {}),
         "gate": "closed" if held or not results else "open",
+        "status": found.status.value,
+        "notes": list(found.notes),
         "counts": {status.value: counts[status] for status in Status},
         "results": [_row(result) for result in results],
     }

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from deploy import plain
+from deploy.reports.grouped import answers, outcome, where
+from deploy.reports.lines import Variant
 from deploy.result import OPEN, Result, Status, closing
 
 FAILING = OPEN - {Status.PENDING}
@@ -16,12 +18,24 @@ FAILING = OPEN - {Status.PENDING}
 
 @dataclass(frozen=True)
 class PhaseRecord:
-    """One phase as it went: what its change was (empty without one), seconds, and the results of its checks."""
+    """One phase as it went: what its change was (empty without one), seconds, and the results of its checks.
+
+    `at` is when it began; `steps` are those of its change with their seconds; `broke` names the step that did not end.
+    `window` (`24h`) is set where it was judged again after the deployment.
+    """
 
     name: str
     took: float
     results: Sequence[Result] = ()
     change: str = ""
+    at: datetime | None = None
+    steps: Sequence[tuple[str, float]] = ()
+    broke: str = ""
+    window: str = ""
+
+    @property
+    def title(self) -> str:
+        return f"{self.name} after {self.window}" if self.window else self.name
 
 
 @dataclass(frozen=True)
@@ -31,6 +45,10 @@ class DeploymentRecord:
     `signoffs` are mappings with item, by, at, note; `backups` and `migrations` are rows of a table, their keys the
     columns (for a backup: database, file, size, receipt, …); `notes` are what people must know (databases that were
     kept, waivers that do not count). `signoffs_hold` tells whether pending items close the gate here.
+
+    The rest is for pages: `how` it ended (succeeded, rolled back, stopped, open), `hosts` by role, `versions` by name,
+    the results of the deployment `before` this one, the `durations` in seconds of the latest deployments (this one is
+    the last), and the file of the `incident` beside it.
     """
 
     deployment: str
@@ -49,19 +67,26 @@ class DeploymentRecord:
     migrations: Sequence[Mapping[str, Any]] = ()
     notes: Sequence[str] = ()
     signoffs_hold: bool = True
+    how: str = "succeeded"
+    hosts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    before: Sequence[Result] = ()
+    durations: Sequence[float] = ()
+    incident: str = ""
 
 
 def report(record: DeploymentRecord) -> str:
     """The whole document; it ends with a line end."""
     results = [result for phase in record.phases for result in phase.results]
+    answered = [each for phase in record.phases for each in answers(phase.results)]
     waived = [result for result in results if result.status is Status.WAIVED]
     parts = [
         f"# {plain.markdown(record.outcome, 500)}",
         _verdict(results, record.signoffs_hold),
         "## Deployment record\n\n" + table([{"Record": key, "Value": value} for key, value in _facts(record).items()]),
         _listed("Notes", [plain.markdown(note, 1000) for note in record.notes]),
-        _listed("What does not hold", [_told(result) for result in results if result.status in FAILING]),
-        _listed("What awaits a signature", [_told(each) for each in results if each.status is Status.PENDING]),
+        _listed("What does not hold", [_told(each) for each in answered if each.result.status in FAILING]),
+        _listed("What awaits a signature", [_told(each) for each in answered if each.result.status is Status.PENDING]),
         "## Phases\n\n" + table([_phase(phase) for phase in record.phases]),
         _listed("Waivers", [f"{plain.markdown(each.title)}: {plain.markdown(each.evidence, 500)}" for each in waived]),
         _tabled("Sign-offs", record.signoffs),
@@ -76,7 +101,8 @@ def _verdict(results: Sequence[Result], signoffs_hold: bool) -> str:
     counts = Counter(result.status for result in results)
     held = [each for each in closing(results) if signoffs_hold or each.status is not Status.PENDING]
     told = ", ".join(f"{counts[status]} {status}" for status in Status if counts[status]) or "nothing was checked"
-    return f"Checks: {told}." + (f" **{len(held)} of them close the gate.**" if held else "")
+    status = outcome(results, signoffs_hold=signoffs_hold).status
+    return f"Status: **{status}**. Checks: {told}." + (f" **{len(held)} of them close the gate.**" if held else "")
 
 
 def _facts(record: DeploymentRecord) -> dict[str, Any]:
@@ -96,13 +122,14 @@ def _facts(record: DeploymentRecord) -> dict[str, Any]:
 def _phase(phase: PhaseRecord) -> dict[str, Any]:
     counts = Counter(result.status for result in phase.results)
     told = ", ".join(f"{counts[status]} {status}" for status in Status if counts[status])
-    return {"Phase": phase.name, "Change": phase.change, "Checks": told or "none", "Seconds": f"{phase.took:.1f}"}
+    return {"Phase": phase.title, "Change": phase.change, "Checks": told or "none", "Seconds": f"{phase.took:.1f}"}
 
 
-def _told(result: Result) -> str:
+def _told(variant: Variant) -> str:
     """An item that does not hold, as a list entry with its evidence."""
-    where = f" at {plain.markdown(result.host)}" if result.host not in ("", "localhost") else ""
-    first = f"**{result.status}** ({result.severity}) {plain.markdown(result.title)}{where}"
+    result, place = variant.result, where(variant)
+    at = f" at {plain.markdown(place)}" if place else ""
+    first = f"**{result.status}** ({result.severity}) {plain.markdown(result.title)}{at}"
     facts = {"expected": result.expected, "found": result.found, "to do": result.action}
     rows = [f"  - {label}: {plain.markdown(text, 500)}" for label, text in facts.items() if text]
     evidence = plain.fenced(result.evidence).split("\n") if result.evidence.strip() else []

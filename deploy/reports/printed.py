@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from rich.console import Console
 
 from deploy.errors import ConfigError, nearest
 from deploy.reports import json, junit
-from deploy.reports.console import show_phase
+from deploy.reports.console import show_outcome, show_phase
 from deploy.result import Result
 
 FORMATS = ("text", "json", "junit")
@@ -30,17 +30,25 @@ def results(
     about: Mapping[str, str],
     signoffs_hold: bool,
 ) -> str:
-    """Phases (name, results, seconds) as text, JSON or JUnit XML."""
+    """Phases (name, results, seconds) as text, JSON or JUnit XML; as text, validations end with what they come to."""
     found = [result for _, results, _ in phases for result in results]
     if format == "json":
         return json.report(found, about, signoffs_hold=signoffs_hold)
     if format == "junit":
         return junit.report(found, " ".join(about.values()), signoffs_hold=signoffs_hold)
-    return "".join(as_text(name, results, took) for name, results, took in phases)
+    return as_text(phases, signoffs_hold=signoffs_hold)
 
 
-def as_text(phase: str, found: Sequence[Result], took: float) -> str:
+def as_text(phases: Sequence[tuple[str, Sequence[Result], float]], *, signoffs_hold: bool) -> str:
     buffer, terminal = io.StringIO(), sys.stdout.isatty()
     screen = Console(file=buffer, force_terminal=terminal, no_color=bool(os.environ.get("NO_COLOR")), highlight=False)
-    show_phase(screen, phase, found, took)
+    for name, found, took in phases:
+        show_phase(screen, name, found, took)
+    if validates(name for name, _, _ in phases):
+        show_outcome(screen, [one for _, found, _ in phases for one in found], signoffs_hold=signoffs_hold)
     return buffer.getvalue()
+
+
+def validates(phases: Iterable[str]) -> bool:
+    """Whether phases say enough for a verdict on the whole."""
+    return any(name.startswith("validate") for name in phases)

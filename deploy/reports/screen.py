@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from deploy.reports.console import Live, show_phase
+from deploy.reports.console import Live, show_outcome, show_phase
 from deploy.result import Result
 from deploy.secret import mask
 
@@ -53,6 +53,12 @@ class Screen:
         self.pause()
         self.phases.append((phase, results, took))
         show_phase(self.console, phase, results, took)
+
+    def outcome(self, *, signoffs_hold: bool) -> None:
+        """Tell what all that was checked comes to."""
+        self.pause()
+        found = [result for _, results, _ in self.phases for result in results]
+        show_outcome(self.console, found, signoffs_hold=signoffs_hold)
 
     def say(self, text: str) -> None:
         self.pause()

@@ -37,6 +37,8 @@ def shown(session: Session, format: str = "text", output: str | None = None) -> 
         yield screen
     finally:
         screen.pause()
+        if printed.validates(name for name, _, _ in screen.phases):
+            screen.outcome(signoffs_hold=session.environment.signoffs == "hold")
         if (format != "text" or output) and screen.phases:
             emit(as_asked(session, screen.phases, format), output)
 

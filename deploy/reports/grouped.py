@@ -1,0 +1,60 @@
+"""What all results come to, in one word: whether what was checked is ready, needs fixes, or is blocked, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from deploy import plain
+from deploy.reports.lines import Variant, lines
+from deploy.result import OPEN, Result, Severity, Status, closing
+
+
+class Readiness(StrEnum):
+    """`blocked`: the gate is closed, or nothing was checked. `needs fixes`: it is open, but warnings do not hold."""
+
+    READY = "ready"
+    NEEDS_FIXES = "needs fixes"
+    BLOCKED = "blocked"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The word, and a note for each item that stands in the way of a better one."""
+
+    status: Readiness
+    notes: tuple[str, ...] = ()
+
+
+def outcome(results: Sequence[Result], *, signoffs_hold: bool = True) -> Outcome:
+    """How ready what these results tell of is. Where sign-offs are only shown, a pending one is in nobody's way."""
+    counting = [each for each in results if signoffs_hold or each.status is not Status.PENDING]
+    if not results:
+        return Outcome(Readiness.BLOCKED, ("nothing was checked",))
+    if held := closing(counting):
+        return Outcome(Readiness.BLOCKED, _notes(held))
+    warnings = [each for each in counting if each.severity is Severity.WARNING and each.status in OPEN]
+    return Outcome(Readiness.NEEDS_FIXES, _notes(warnings)) if warnings else Outcome(Readiness.READY)
+
+
+def answers(results: Iterable[Result]) -> list[Variant]:
+    """The results with equal answers of an item's hosts taken together, so that the odd one stands out."""
+    return [variant for line in lines(results) for variant in line.variants]
+
+
+def where(variant: Variant) -> str:
+    """`web1`, or `49 hosts`; empty on this machine alone."""
+    if len(variant.hosts) > 1:
+        return f"{len(variant.hosts)} hosts"
+    return "" if variant.hosts[0] in ("", "localhost") else plain.line(variant.hosts[0])
+
+
+def _notes(results: Sequence[Result]) -> tuple[str, ...]:
+    return tuple(_note(variant) for variant in answers(results))
+
+
+def _note(variant: Variant) -> str:
+    result, place = variant.result, where(variant)
+    told = "awaits a signature" if result.status is Status.PENDING else f"{result.status}: {plain.line(result.found)}"
+    return f"{plain.line(result.title)}{f' @{place}' if place else ''}: {told.rstrip(': ')}"
