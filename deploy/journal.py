@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+import threading
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from deploy import durable
+from deploy.control import ControlFolder, Here
 from deploy.errors import ConfigError
 from deploy.secret import mask
 
@@ -36,40 +36,48 @@ def _canonical(value: Any) -> str:
 class Journal:
     """The journal of one deployment, opened for appending."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, control: ControlFolder | None = None) -> None:
         self.path = path
         self.records: list[Record] = []
+        self.control = control or Here(path.parent)
+        self._writing = threading.Lock()  # a fleet's hosts are worked on at the same time
+
+    @property
+    def _name(self) -> str:
+        return str(self.path.relative_to(self.control.folder))
 
     @property
     def id(self) -> str:
         return self.path.stem
 
     @classmethod
-    def create(cls, folder: Path, deployment: str, **opened: Any) -> Journal:
+    def create(cls, archive: Archive | Path, deployment: str, **opened: Any) -> Journal:
         """Start a journal with its record `opened`; chained to the newest one in the folder."""
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        after = Archive(folder).last()
-        journal = cls(folder / f"{deployment}.jsonl")
+        archive = Archive(archive) if isinstance(archive, Path) else archive
+        after = archive.last()
+        journal = cls(archive.folder / f"{deployment}.jsonl", archive.control)
         if journal.path.exists():
             raise ConfigError(f"the journal {deployment} exists already", where=str(journal.path))
         journal.append("opened", deployment=deployment, after=after, **opened)
         return journal
 
     @classmethod
-    def open(cls, path: Path) -> Journal:
+    def open(cls, path: Path, control: ControlFolder | None = None) -> Journal:
         """Go on with a journal. A last line torn by a power cut is cut off, and the cut recorded."""
-        journal = cls(path)
+        journal = cls(path, control)
         whole, torn = _split(path.read_bytes())
         journal.records = [json.loads(line) for line in whole.decode().splitlines()]
         if torn:
-            with path.open("r+b") as file:
-                file.truncate(len(whole))
-                os.fsync(file.fileno())
+            journal.control.cut(journal._name, len(whole))
             journal.append("repaired", cut=len(torn))
         return journal
 
     def append(self, kind: str, **fields: Any) -> Record:
         """Write one record; it is on the disk when this returns. Known secrets are masked in it."""
+        with self._writing:
+            return self._append(kind, fields)
+
+    def _append(self, kind: str, fields: Record) -> Record:
         previous = self.records[-1] if self.records else None
         body = json.loads(mask(_canonical(fields)))
         record = {
@@ -80,9 +88,9 @@ class Journal:
             "prev": previous["hash"] if previous else START,
         }
         record["hash"] = digest(record)
-        durable.append(self.path, _canonical(record))
+        head = _canonical({"seq": record["seq"], "hash": record["hash"]})
+        self.control.record(self._name, _canonical(record), head)
         self.records.append(record)
-        durable.replace(self.path.with_suffix(".head"), _canonical({"seq": record["seq"], "hash": record["hash"]}))
         return record
 
     def all(self, kind: str, **fields: Any) -> Iterator[Record]:
@@ -103,8 +111,12 @@ def _split(data: bytes) -> tuple[bytes, bytes]:
 class Archive:
     """All journals of one environment, by id (which sorts by time)."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, control: ControlFolder | None = None) -> None:
+        self.folder, self.control = folder, control
+
+    def open(self, journal: Journal) -> Journal:
+        """Go on with one of them."""
+        return Journal.open(journal.path, self.control)
 
     def paths(self) -> list[Path]:
         return sorted(self.folder.glob("*.jsonl"))

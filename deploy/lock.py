@@ -1,7 +1,7 @@
 """One deployment at a time: a lock file on the target, with its owner, a heartbeat and a fencing token.
 
 Taken by `link(2)`, which is atomic and never leaves a lock without an owner in it. A holder is alive while its process
-is (same host) or while its heartbeat is fresh (another host). Nobody takes a lock from a living holder.
+is (same machine) or while its heartbeat is fresh (another one). Nobody takes a lock from a living holder.
 """
 
 from __future__ import annotations
@@ -10,17 +10,18 @@ import json
 import os
 import socket
 import threading
-import time
+import uuid
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from getpass import getuser
 from pathlib import Path
 from types import TracebackType
 
-from deploy import durable
+from deploy.control import ControlFolder, Here
 from deploy.errors import LockHeld
 
 BEAT = 5.0  # seconds between heartbeats
+NAME, FENCE = "lock", "fence"
 STALE = 60.0  # seconds without one after which a holder on another host counts as dead
 
 
@@ -35,6 +36,7 @@ class Holder:
     deployment: str
     token: int
     since: str
+    machine: str = ""  # tells machines of one name apart
 
     def __str__(self) -> str:
         return f"{self.owner} on {self.host} (pid {self.pid}), deploying {self.deployment} since {self.since}"
@@ -60,14 +62,26 @@ def _alive_by_signal(pid: int) -> str:
     return "unknown"
 
 
+def machine() -> str:
+    """What no other running machine has in common with this one: the id of its boot, else its network card's."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return f"{uuid.getnode():x}"
+
+
 class Lock:
     """The lock of one environment; a context manager that holds it and keeps its heart beating."""
 
-    def __init__(self, folder: Path, deployment: str) -> None:
-        self.folder, self.deployment = folder, deployment
-        self.path = folder / "lock"
+    def __init__(self, folder: Path | ControlFolder, deployment: str) -> None:
+        self.control: ControlFolder = Here(folder) if isinstance(folder, Path) else folder
+        self.deployment = deployment
         self.mine: Holder | None = None
         self._stop = threading.Event()
+
+    @property
+    def path(self) -> Path:
+        return self.control.folder / NAME
 
     @property
     def token(self) -> int:
@@ -76,45 +90,34 @@ class Lock:
         return self.mine.token
 
     def holder(self) -> Holder | None:
-        try:
-            return Holder(**json.loads(self.path.read_text()))
-        except FileNotFoundError:
-            return None
+        text = self.control.text(NAME)
+        return Holder(**json.loads(text)) if text else None
 
     def alive(self, holder: Holder) -> bool:
         """Whether the holder still works: asked of its process here, of its heartbeat when it is elsewhere."""
-        if holder.host == socket.gethostname():
+        if holder.host == socket.gethostname() and holder.machine in ("", machine()):
             return bool(holder.born) and process_start(holder.pid) == holder.born
-        try:
-            return time.time() - self.path.stat().st_mtime < STALE
-        except FileNotFoundError:
-            return False
+        age = self.control.age(NAME)
+        return age is not None and age < STALE
 
     def take(self) -> None:
         """Take the lock, or raise LockHeld naming the holder and what to do."""
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         mine = self._me()
-        draft = self.folder / f".lock.{os.getpid()}.{threading.get_ident()}"
-        draft.write_text(json.dumps(asdict(mine)))
-        try:
-            os.link(draft, self.path)
-        except FileExistsError:
-            raise LockHeld(self._refusal()) from None
-        finally:
-            draft.unlink()
+        if not self.control.claim(NAME, _text(mine)):
+            raise LockHeld(self._refusal())
         self.mine = self._fenced(mine)
 
     def _me(self) -> Holder:
         pid, since = os.getpid(), datetime.now(UTC).isoformat(timespec="seconds")
-        return Holder(getuser(), socket.gethostname(), pid, process_start(pid), self.deployment, 0, since)
+        born = process_start(pid)
+        return Holder(getuser(), socket.gethostname(), pid, born, self.deployment, 0, since, machine())
 
     def _fenced(self, mine: Holder) -> Holder:
         """The holder with a token of its own; drawn while the lock is held, so no two are alike."""
-        fence = self.folder / "fence"
-        token = int(fence.read_text()) + 1 if fence.exists() else 1
-        durable.replace(fence, str(token))
+        token = int(self.control.text(FENCE) or 0) + 1
+        self.control.replace(FENCE, str(token))
         mine = replace(mine, token=token)
-        durable.replace(self.path, json.dumps(asdict(mine)))
+        self.control.replace(NAME, _text(mine))
         return mine
 
     def _refusal(self) -> str:
@@ -127,14 +130,13 @@ class Lock:
 
     def renew(self) -> None:
         """One heartbeat; raises LockHeld when the lock is no longer ours."""
-        if self.holder() != self.mine:
+        if not (self.mine and self.control.touch(NAME, _text(self.mine))):
             raise LockHeld(f"The lock of {self.deployment} was taken away: {self.holder() or 'it is gone'}.")
-        os.utime(self.path)
 
     def release(self) -> None:
         """Give the lock back; only its holder does."""
-        if self.mine and self.holder() == self.mine:
-            self.path.unlink()
+        if self.mine:
+            self.control.remove(NAME, _text(self.mine))
         self.mine = None
 
     def break_dead(self) -> Holder | None:
@@ -144,7 +146,7 @@ class Lock:
             return None
         if self.alive(holder):
             raise LockHeld(f"Held by {holder}, which is alive. Nothing was unlocked.")
-        self.path.replace(self.folder / "lock.broken")
+        self.control.rename(NAME, "lock.broken")
         return holder
 
     def __enter__(self) -> Lock:
@@ -162,3 +164,7 @@ class Lock:
                 self.renew()
             except (LockHeld, OSError):
                 return  # the flow renews before each step and meets the error there
+
+
+def _text(holder: Holder) -> str:
+    return json.dumps(asdict(holder))

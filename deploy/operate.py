@@ -54,7 +54,7 @@ def run(session: Session, ref: str | None, phases: Sequence[Phase], options: Opt
     with session.lock(identity) as lock:
         refuse_unfinished(session)
         deployment = session.deployment(identity, ref)
-        journal = Journal.create(session.archive.folder, **opening(session, deployment, options, phases, lock))
+        journal = Journal.create(session.archive, **opening(session, deployment, options, phases, lock))
         with recorded(session, deployment, journal, gate, view):
             Flow(deployment, journal, gate, view, lock).run(phases, auto_rollback=options.auto_rollback)
     return journal
@@ -117,6 +117,7 @@ def welcome(session: Session, options: Options) -> None:
 
 def refuse_unfinished(session: Session) -> None:
     """A deployment that was cut off is finished or taken back first; a second one on top of it would hide it."""
+    session.control.refresh()  # somebody else may have deployed until the lock was ours
     refuse_half_a_restore(session)
     journal = session.unfinished()
     if journal:
@@ -147,6 +148,7 @@ def taken_over(session: Session, journal: Journal, view: View) -> Iterator[Lock]
         lock.break_dead()
         view.say(f"taken over from {holder}, which no longer runs")
     with lock:
+        session.control.refresh()
         yield lock
 
 
@@ -158,7 +160,7 @@ def resume(session: Session, options: Options, view: View) -> Journal:
         raise ConfigError("no deployment was cut off, there is nothing to resume", where=session.environment.name)
     gate = session.gate(options.signoffs, options.prompt)
     with taken_over(session, found, view) as lock:
-        journal = Journal.open(found.path)
+        journal = session.archive.open(found)
         deployment = session.of(journal)
         journal.append("resumed", by=options.operator(session), token=lock.token)
         with recorded(session, deployment, journal, gate, view):
@@ -199,7 +201,7 @@ def roll_back(session: Session, to: str | None, choice: str, options: Options, v
     done = []
     for found in journals:
         with taken_over(session, found, view) as lock:
-            journal = Journal.open(found.path)
+            journal = session.archive.open(found)
             deployment = session.of(journal)
             journal.append("resumed", by=options.operator(session), token=lock.token)
             with recorded(session, deployment, journal, gate, view):

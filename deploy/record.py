@@ -27,7 +27,7 @@ SAYS = {
 
 def write_record(session: Session, deployment: Deployment, journal: Journal, gate: Gate) -> list[Path]:
     """Write the report, and after a failure the incident; their paths. Both are made anew from the whole journal."""
-    folder = session.control / "reports" / deployment.id
+    folder = session.control.folder / "reports" / deployment.id
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     told = {"report.md": markdown.report(deployment_record(session, deployment, journal, gate))}
     if journal.last("rollback.started"):

@@ -86,7 +86,7 @@ def restore_backup(session: Session, id: str, by: str, view: View) -> None:
     found = session.unfinished()
     if found and found.records[0].get("backup") == id:
         with taken_over(session, found, view) as lock:
-            journal = Journal.open(found.path)
+            journal = session.archive.open(found)
             journal.append("resumed", by=operator, token=lock.token)
             _restore(session, journal, id, view)
         return
@@ -94,7 +94,7 @@ def restore_backup(session: Session, id: str, by: str, view: View) -> None:
     with session.lock(identity) as lock:
         refuse_unfinished(session)
         journal = Journal.create(
-            session.archive.folder,
+            session.archive,
             identity,
             system=session.system.name,
             environment=session.environment.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shlex
 import sys
@@ -15,6 +16,7 @@ from deploy.checklists import signoff, waivers
 from deploy.checklists.checklist import Checklist
 from deploy.checklists.checklist import load as load_checklist
 from deploy.command import Script
+from deploy.control import ControlFolder, Here, There
 from deploy.deployment import Deployment, Layout
 from deploy.discover import SYSTEM_FILE, choose, find_systems
 from deploy.errors import ConfigError
@@ -22,6 +24,7 @@ from deploy.folders import PROJECT, folders
 from deploy.gate import Gate, Prompt
 from deploy.journal import Archive, Journal
 from deploy.lock import Lock
+from deploy.reach import HERE
 from deploy.rollback import facts_of
 from deploy.sandbox import sandbox
 from deploy.site import Site
@@ -42,14 +45,21 @@ class Session:
     def layout(self) -> Layout:
         return Layout(PurePosixPath(self.environment.root))
 
-    @property
-    def control(self) -> Path:
-        """The control folder. Its host is this machine, as long as the environment names no other."""
-        return Path(str(self.layout.control))
+    @cached_property
+    def control(self) -> ControlFolder:
+        """The control folder, on its host; its mirror is kept below `.local` here."""
+        far, host = str(self.layout.control), self.site.reach.control
+        if host == HERE:
+            return Here(Path(far))
+        place = hashlib.sha256(f"{host}\0{far}".encode()).hexdigest()[:8]
+        mirror = PROJECT / ".local" / "control" / f"{self.system.name}-{self.environment.name}-{place}"
+        return There(far, self.site.reach.transport(host), mirror)
 
-    @property
+    @cached_property
     def archive(self) -> Archive:
-        return Archive(self.control / "journals")
+        """The journals, as they are now."""
+        self.control.refresh()
+        return Archive(self.control.folder / "journals", self.control)
 
     @cached_property
     def checklist(self) -> Checklist:

@@ -60,17 +60,12 @@ def test_a_role_without_hosts_is_this_machine() -> None:
     assert site(hosts={"app": ("localhost",)}).hosts("app") == ["localhost"]
 
 
-def test_another_host_is_an_error_that_says_so() -> None:
-    far = site(hosts={"app": ("far.example",)})
-    for attempt in (
-        lambda: far.hosts("app"),
-        lambda: far.execute(Run(("true",))),
-        lambda: far.answer([("far.example", Shell("true"))]),
-        lambda: far.read("/etc/hostname"),
-    ):
-        with pytest.raises(ConfigError, match=r"far\.example is not this machine") as caught:
-            attempt()
-        assert "SSH" in caught.value.fix and "environments.test.hosts" in caught.value.where
+def test_a_site_seen_from_one_host_goes_there_alone_where_the_role_has_it() -> None:
+    far = site(hosts={"app": ("one.example", "two.example"), "db": ("three.example",)})
+    assert far.hosts("app") == ["one.example", "two.example"]
+    assert far.at("two.example").hosts("app") == ["two.example"]
+    assert far.at("two.example").hosts("db") == ["three.example"]
+    assert far.at("two.example").redirect("app", "scratch").hosts("app") == ["two.example"]
 
 
 def test_each_channel_gets_one_batch_and_answers_keep_their_order(seen: Seen) -> None:
