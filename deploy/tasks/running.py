@@ -88,6 +88,22 @@ def check_phase(
     operate.require_open(phase, is_open)
 
 
+def check_all(
+    system: str | None, env: str | None, *, window: str, signoffs: str | None, format: str, output: str | None
+) -> None:
+    """Ask the items of all phases, show them as one report, and end with 6 when a gate is closed."""
+    from deploy import checking, operate
+    from deploy.reports import printed
+    from deploy.reports.screen import Screen
+
+    printed.known(format)
+    session = opened(system, env, start=True)
+    options = options_of(Screen(aside=True), signoffs=signoffs)
+    phases, is_open = checking.everything(session, session.gate(options.signoffs, options.prompt), window)
+    emit(as_asked(session, phases, format), output)
+    operate.require_open("validate.all", is_open)
+
+
 def moment(text: str | None) -> datetime | None:
     """An ISO time, in UTC where it names no zone."""
     from datetime import UTC, datetime

@@ -7,7 +7,7 @@ from invoke.context import Context
 
 from deploy.tasks.base import command
 from deploy.tasks.phases import changing
-from deploy.tasks.running import check_phase
+from deploy.tasks.running import check_all, check_phase
 
 pre = changing(
     "validate.pre",
@@ -32,5 +32,19 @@ def post(
     )
 
 
+@command(name="all")
+def all_(
+    context: Context,
+    window: str = "1h",
+    system: str | None = None,
+    env: str | None = None,
+    signoffs: str | None = None,
+    format: str = "text",
+    output: str | None = None,
+) -> None:
+    """Judge what is deployed by the items of all phases at once, from the prerequisites on."""
+    check_all(system, env, window=window, signoffs=signoffs, format=format, output=output)
+
+
 def collection() -> Collection:
-    return Collection("validate", pre, post)
+    return Collection("validate", pre, post, all_)
