@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from deploy.endpoints import Airflow, Cache, Database, Docker, Frozen, Hidden, Ssh
 from deploy.errors import nearest
+from deploy.workload import Compose
 
 PHASES = (
     "prereqs",
@@ -218,6 +219,7 @@ class System(Frozen):
     release: Release = Release()
     migrations: Migrations | None = None
     processes: Processes = Processes()
+    compose: Compose | None = None
     load: Load | None = None
     backup: Backup = Backup()
     critical: Mapping[str, Any] = {}
