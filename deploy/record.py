@@ -1,8 +1,12 @@
-"""What a deployment leaves for people, written from its journal: report.md, and incident.md when it went wrong."""
+"""What a deployment leaves for people, written from its journal: a report, and an incident when it went wrong.
+
+Both come as Markdown and as a page: report.md and report.html, incident.md and incident.html.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,10 +15,12 @@ from deploy import durable
 from deploy.checklists.signoff import SignOff
 from deploy.checklists.ticked import ticked
 from deploy.deployment import Deployment
+from deploy.errors import ConfigError, nearest
 from deploy.gate import Gate
 from deploy.journal import Journal, Record
-from deploy.reports import incident, markdown
-from deploy.result import Result, Severity, Status
+from deploy.passage import phases, result_of
+from deploy.reports import html, incident, markdown
+from deploy.result import Result
 from deploy.session import Session, outcome
 
 SAYS = {
@@ -23,26 +29,63 @@ SAYS = {
     "stopped": "Stopped before production was touched",
     "open": "Not finished",
 }
+SIGNED = re.compile(r"signed by (?P<by>.+?) at (?P<at>\d{4}-\d\d-\d\d \d\d:\d\d UTC)")
+DRAWN = 20  # deployments whose durations are drawn
 
 
 def write_record(session: Session, deployment: Deployment, journal: Journal, gate: Gate) -> list[Path]:
-    """Write the report, and after a failure the incident; their paths. Both are made anew from the whole journal."""
-    folder = session.control.folder / "reports" / deployment.id
+    """Write the report, and after a failure the incident; their paths. Both are made anew from the whole journal.
+
+    Of an incident.md that is there already, what people wrote in its fields is kept.
+    """
+    folder = folder_of(session, deployment.id)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    told = {"report.md": markdown.report(deployment_record(session, deployment, journal, gate))}
+    known = deployment_record(session, deployment, journal, gate)
+    told = {"report.md": markdown.report(known)}
     if journal.last("rollback.started"):
-        told["incident.md"] = incident.report(incident_of(session, deployment, journal))
+        failed = incident_of(session, deployment, journal)
+        told["incident.md"] = incident.report(failed)
+        told["incident.html"] = html.incident(failed)
+    told["report.html"] = html.report(known)
     for name, text in told.items():
         durable.replace(folder / name, text)
     return [folder / name for name in told]
 
 
+def folder_of(session: Session, deployment: str) -> Path:
+    """Where the reports of a deployment lie."""
+    return session.control.folder / "reports" / deployment
+
+
+def find(session: Session, identity: str | None) -> Journal:
+    """The journal of a deployment, by its id or the beginning or end of it; by default the newest one."""
+    journals = [each for each in session.archive.journals() if "deployment" in each.records[0]]
+    found = [each for each in journals if not identity or each.id.startswith(identity) or each.id.endswith(identity)]
+    if not found or (identity and len(found) > 1):
+        many = f"{len(found)} deployments fit {identity!r}" if found else f"there is no deployment {identity or ''!r}"
+        raise ConfigError(many, where=session.environment.name, fix=nearest(identity or "", [j.id for j in journals]))
+    return found[-1]
+
+
+def known(session: Session, identity: str | None) -> markdown.DeploymentRecord:
+    """What is known of a deployment that was, as its report tells it."""
+    journal = find(session, identity)
+    return deployment_record(session, session.of(journal), journal, session.gate())
+
+
+def build(session: Session, identity: str | None) -> list[Path]:
+    """Write the reports of a deployment again; their paths."""
+    journal = find(session, identity)
+    return write_record(session, session.of(journal), journal, session.gate())
+
+
 def deployment_record(
     session: Session, deployment: Deployment, journal: Journal, gate: Gate
 ) -> markdown.DeploymentRecord:
-    opened, last = journal.records[0], journal.records[-1]
-    how = outcome(journal)
+    opened, last = journal.records[0], journal.last("closed") or journal.records[-1]
+    how, found = outcome(journal), results(journal)
     version = f"{deployment.release} ({deployment.ref})"
+    earlier = [each for each in earlier_than(session, journal.id) if outcome(each) == "succeeded"]
     return markdown.DeploymentRecord(
         deployment=deployment.id,
         system=session.system.title,
@@ -54,44 +97,53 @@ def deployment_record(
         ended=datetime.fromisoformat(last["at"]),
         previous=deployment.previous or "",
         phases=list(phases(journal)),
-        checklist=ticked(gate.checklist, results(journal)),
-        signoffs=[signed(each) for each in gate.signoffs],
+        checklist=ticked(gate.checklist, found),
+        signoffs=[*(signed(each) for each in gate.signoffs), *signed_before(found, gate.signoffs)],
         backups=list(backups(deployment)),
         migrations=list(migrations(deployment)),
         notes=list(notes(journal)),
         signoffs_hold=gate.holds,
+        how=how,
+        hosts=dict(session.environment.hosts),
+        versions={"Commit": deployment.commit, "Deployed from": str(opened.get("host", ""))},
+        before=results(earlier[-1]) if earlier else [],
+        durations=[seconds(each) for each in [*earlier, journal][-DRAWN:]],
+        incident="incident.html" if journal.last("rollback.started") else "",
     )
+
+
+def earlier_than(session: Session, identity: str) -> list[Journal]:
+    """The deployments before one, the oldest first; none where an old journal is not readable any more."""
+    try:
+        journals = session.archive.journals()
+    except ConfigError:
+        return []  # told by `deploy.history --verify`; the report of what was done now is written all the same
+    return [each for each in journals if each.id < identity and "deployment" in each.records[0]]
+
+
+def seconds(journal: Journal) -> float:
+    """How long a deployment took, up to its end; what came later (windows, sign-offs) does not count."""
+    began, last = journal.records[0], journal.last("closed") or journal.records[-1]
+    return (datetime.fromisoformat(last["at"]) - datetime.fromisoformat(began["at"])).total_seconds()
 
 
 def signed(signoff: SignOff) -> dict[str, Any]:
     return {"item": signoff.item, "by": signoff.by, "at": f"{signoff.at:%Y-%m-%d %H:%M} UTC", "note": signoff.note}
 
 
-def phases(journal: Journal) -> Iterator[markdown.PhaseRecord]:
-    """Each phase that was checked, in order, with what its steps changed."""
-    for record in journal.all("checked"):
-        done = [r["step"] for r in journal.all("step.done", phase=record["phase"])]
-        already = [f"{r['step']} (already so)" for r in journal.all("step.already", phase=record["phase"])]
-        undone = [r["step"] for r in journal.all("undo.done")] if record["phase"] == "rollback" else []
-        change = ", ".join([*done, *already, *undone])
-        found = [result_of(row) for row in record["results"]]
-        yield markdown.PhaseRecord(record["phase"], record.get("took", 0.0), found, change)
+def signed_before(found: Iterable[Result], given: Iterable[SignOff]) -> Iterator[dict[str, Any]]:
+    """The sign-offs that only the results tell of, when a report is written again later."""
+    told = {each.item for each in given}
+    for result in found:
+        signature = SIGNED.match(result.found)
+        if signature and result.item not in told:
+            yield {"item": result.item, "by": signature["by"], "at": signature["at"], "note": ""}
 
 
 def results(journal: Journal) -> list[Result]:
     """The newest results of every phase."""
     newest = {record["phase"]: record["results"] for record in journal.all("checked")}
     return [result_of(row) for rows in newest.values() for row in rows]
-
-
-def result_of(row: Mapping[str, Any]) -> Result:
-    """A result as the journal keeps it, back as a Result."""
-    typed = {
-        "severity": Severity(row["severity"]),
-        "status": Status(row["status"]),
-        "asked_at": datetime.fromisoformat(row["asked_at"]),
-    }
-    return Result(**{**row, **typed})
 
 
 def backups(deployment: Deployment) -> Iterator[dict[str, Any]]:
@@ -149,6 +201,7 @@ def kept_by_a_rollback(facts: Mapping[str, Any]) -> Iterator[str]:
 def incident_of(session: Session, deployment: Deployment, journal: Journal) -> incident.Incident:
     failed = journal.last("failed") or journal.last("rollback.started")
     assert failed, "an incident is written after a failure or a rollback"
+    closing, written = journal.last("incident.closed"), folder_of(session, deployment.id) / "incident.md"
     return incident.Incident(
         deployment=deployment.id,
         system=session.system.title,
@@ -159,8 +212,20 @@ def incident_of(session: Session, deployment: Deployment, journal: Journal) -> i
         records=list(timeline(journal)),
         results=results(journal),
         steps=list(taken(journal)),
+        recovery=recovery(journal, failed),
+        fields=incident.fields(written.read_text(encoding="utf-8", errors="replace")) if written.exists() else {},
+        closed=f"by {closing['by']} on {closing['at'][:16].replace('T', ' ')} UTC" if closing else "",
         commands=[] if outcome(journal) != "open" else [f"invoke rollback --env={session.environment.name}"],
     )
+
+
+def recovery(journal: Journal, failed: Record) -> str:
+    """From the failure to the end of the way back; empty while that is not reached."""
+    closed = journal.last("closed", outcome="rolled back")
+    if not closed:
+        return ""
+    took = datetime.fromisoformat(closed["at"]) - datetime.fromisoformat(failed["at"])
+    return f"{html.span(took.total_seconds())}, from the failure to the end of the rollback"
 
 
 def timeline(journal: Journal) -> Iterator[Record]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,20 +11,21 @@ from deploy import duration
 from deploy.errors import ConfigError
 from deploy.journal import Journal
 from deploy.lock import Lock
+from deploy.record import seconds
+from deploy.reports import history as table
 from deploy.session import Session, outcome
 from deploy.steps.release import current
 
 
 def row(journal: Journal) -> dict[str, Any]:
     """One deployment as data."""
-    opened, last = journal.records[0], journal.records[-1]
-    took = datetime.fromisoformat(last["at"]) - datetime.fromisoformat(opened["at"])
+    opened = journal.records[0]
     keys = ("deployment", "release", "ref", "previous", "by", "phases")
     return {
         **{key: opened[key] for key in keys},
         "at": opened["at"],
         "outcome": outcome(journal),
-        "seconds": round(took.total_seconds(), 1),
+        "seconds": round(seconds(journal), 1),
     }
 
 
@@ -35,11 +37,7 @@ def history(session: Session, format: str) -> str:
     _only_text(format)
     if not rows:
         return f"Nothing was deployed to {session.environment.name} yet."
-    lines = [
-        f"{r['deployment']:<22} {r['outcome']:<12} {r['release']:<13} {r['ref']:<28} {r['seconds']:>7.1f} s  {r['by']}"
-        for r in rows
-    ]
-    return "\n".join([f"{'deployment':<22} {'outcome':<12} {'release':<13} {'ref':<28} {'took':>9}  by", *lines])
+    return table.text(rows, terminal=sys.stdout.isatty())
 
 
 def verified(session: Session, format: str) -> str:
