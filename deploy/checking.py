@@ -5,38 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from deploy.checklists.item import Item
 from deploy.flow import REHEARSED
 from deploy.gate import Gate, skipped
 from deploy.result import Result
 from deploy.session import Session
 
-WHY = "asked of a release before it is deployed, on the scratch database: invoke validate.pre"
+SCRATCH = "asked of a release before it is deployed, on the scratch database: invoke validate.pre"
+ONCE = "asked in its own phase of a deployment only: a later phase changes what it asks for"
 Phases = list[tuple[str, Sequence[Result], float]]
 
 
 def everything(session: Session, gate: Gate, window: str) -> tuple[Phases, bool]:
     """The results of every phase, and whether no gate is closed. The seconds of a phase are its slowest answer's.
 
-    What the scratch database was for is skipped, and said so; the phase rollback is asked by a rollback only. Raises
-    ConfigError when nothing is deployed.
+    What the scratch database was for, and what is asked once, is skipped, and said so; the phase rollback is asked by a
+    rollback only. Raises ConfigError when nothing is deployed.
     """
     deployment = session.present()
-    asked, left_out = apart(session, gate, window)
-    results = gate.judge("", session.site, deployment.scope(), items=asked) + skipped(left_out, WHY)
+    due = [item for phase in session.system.flow for item in gate.items(phase.name, window)]
+    rehearsed = {phase.name for phase in session.system.flow if phase.name == REHEARSED and phase.steps}
+    scratch = [item for item in due if item.phase in rehearsed]
+    once = [item for item in due if item.once and item not in scratch]
+    asked = [item for item in due if item not in scratch and item not in once]
+    results = gate.judge("", session.site, deployment.scope(), items=asked)
+    results += skipped(scratch, SCRATCH) + skipped(once, ONCE)
     order = {item.id: number for number, item in enumerate(gate.checklist.items)}
     results.sort(key=lambda result: order[result.item])  # stable: an item's hosts stay in their order
     return by_phase(results), not gate.closing(results)
-
-
-def apart(session: Session, gate: Gate, window: str) -> tuple[list[Item], list[Item]]:
-    """The items to ask of what is deployed, and those that only a rehearsal can answer."""
-    asked: list[Item] = []
-    left_out: list[Item] = []
-    for phase in session.system.flow:
-        rehearsed = phase.name == REHEARSED and phase.steps
-        (left_out if rehearsed else asked).extend(gate.items(phase.name, window))
-    return asked, left_out
 
 
 def by_phase(results: Sequence[Result]) -> Phases:

@@ -84,3 +84,19 @@ class Result:
 def closing(results: Iterable[Result]) -> list[Result]:
     """The results that close the gate, in their order."""
     return [result for result in results if result.holds_gate]
+
+
+class Readiness(StrEnum):
+    """`blocked`: a gate is closed. `needs fixes`: warnings do not hold. A missing signature alone is no fault."""
+
+    READY = "ready"
+    NEEDS_FIXES = "needs fixes"
+    BLOCKED = "blocked"
+
+
+def readiness(results: Iterable[Result], *, closed: bool) -> Readiness:
+    """What results come to in one word; `closed` tells whether a gate is."""
+    if closed:
+        return Readiness.BLOCKED
+    faults = [each for each in results if each.status in (Status.FAIL, Status.UNKNOWN)]
+    return Readiness.NEEDS_FIXES if any(each.severity is Severity.WARNING for each in faults) else Readiness.READY

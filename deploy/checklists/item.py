@@ -28,7 +28,7 @@ class Item:
     `due` is the span after a deployment at which it is owed (`1h`; empty: judged in the flow only), `over` the span of
     data that its probe looks at, `on` a host role, `only` the environments it applies to (none: all of them), `line`
     its line in the checklist, `sources` the owners' own ids for it. With `signoff` and a probe, the probe collects the
-    evidence and a person signs.
+    evidence and a person signs. What is asked `once` holds in its own phase only, for a later one changes it.
     """
 
     id: str
@@ -46,6 +46,7 @@ class Item:
     line: int = 0
     sources: tuple[str, ...] = ()
     signoff: bool = False
+    once: bool = False
 
 
 def _id(text: str) -> str:
@@ -92,6 +93,7 @@ class Binding(BaseModel):
     only: Words = ()
     action: str = ""
     note: str = ""
+    once: bool = False
     sources: Words = ()
 
     @model_validator(mode="after")
@@ -126,6 +128,7 @@ def _item(entry: Entry, binding: Binding, probe: Probe | None) -> Item:
         note=_note(binding),
         line=entry.line,
         sources=binding.sources,
+        once=binding.once,
         signoff=probe is None or bool(binding.signoff),
     )
 

@@ -13,9 +13,9 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.text import Text
 
 from deploy import plain
-from deploy.reports.grouped import Readiness, answers, outcome, where
+from deploy.reports.grouped import answers, outcome, where
 from deploy.reports.lines import Variant
-from deploy.result import OPEN, Result, Status, closing
+from deploy.result import OPEN, Readiness, Result, Status, closing
 
 ICONS = {
     Status.PASS: ("✓", "+", "green"),

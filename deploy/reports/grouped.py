@@ -4,24 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from deploy import plain
 from deploy.reports.lines import Variant, lines
-from deploy.result import OPEN, Result, Severity, Status, closing
-
-
-class Readiness(StrEnum):
-    """`blocked`: the gate is closed, or nothing was checked. `needs fixes`: it is open, but warnings do not hold."""
-
-    READY = "ready"
-    NEEDS_FIXES = "needs fixes"
-    BLOCKED = "blocked"
+from deploy.result import OPEN, Readiness, Result, Severity, Status, closing, readiness
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The word, and a note for each item that stands in the way of a better one."""
+    """The word, and a note for each item that stands in the way of a better one, or still awaits a signature."""
 
     status: Readiness
     notes: tuple[str, ...] = ()
@@ -29,13 +20,12 @@ class Outcome:
 
 def outcome(results: Sequence[Result], *, signoffs_hold: bool = True) -> Outcome:
     """How ready what these results tell of is. Where sign-offs are only shown, a pending one is in nobody's way."""
-    counting = [each for each in results if signoffs_hold or each.status is not Status.PENDING]
     if not results:
         return Outcome(Readiness.BLOCKED, ("nothing was checked",))
-    if held := closing(counting):
-        return Outcome(Readiness.BLOCKED, _notes(held))
+    counting = [each for each in results if signoffs_hold or each.status is not Status.PENDING]
+    held = closing(counting)
     warnings = [each for each in counting if each.severity is Severity.WARNING and each.status in OPEN]
-    return Outcome(Readiness.NEEDS_FIXES, _notes(warnings)) if warnings else Outcome(Readiness.READY)
+    return Outcome(readiness(results, closed=bool(held)), _notes(held or warnings))
 
 
 def answers(results: Iterable[Result]) -> list[Variant]:

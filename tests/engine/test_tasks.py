@@ -142,6 +142,27 @@ def test_monitor_and_prerequisites_speak_all_formats(v2: Snapshot, checkout: Che
     assert same(v2, checkout)
 
 
+def test_all_phases_are_judged_at_once(v2: Snapshot, checkout: Checkout) -> None:
+    rows = as_json(checkout, "validate.all")
+    phases = list(dict.fromkeys(row["phase"] for row in rows))
+    assert phases == [
+        "prereqs",
+        "backup",
+        "release",
+        "validate.pre",
+        "migrate",
+        "switch",
+        "load",
+        "monitor",
+        "validate.post",
+    ]
+    assert {row["status"] for row in rows if row["phase"] == "validate.pre"} == {"skipped"}
+    assert [row["item"] for row in rows if row["status"] in ("fail", "unknown") and row["severity"] == "critical"] == []
+    said = checkout.invoke("validate.all", *LOCAL).splitlines()
+    assert any(line.startswith("status ") for line in said)
+    assert same(v2, checkout)
+
+
 def test_prerequisites_that_do_not_hold_stop_before_anything_is_made(v2: Snapshot, checkout: Checkout) -> None:
     sources = checkout.target / "shared/engine/config/sources.yaml"
     kept = sources.read_text()

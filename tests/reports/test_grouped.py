@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from deploy.reports.grouped import Readiness, answers, outcome, where
-from deploy.result import Severity, Status
+from deploy.reports.grouped import answers, outcome, where
+from deploy.result import Readiness, Severity, Status
 from tests.reports.recorded import result
 
 PASS, FAIL, UNKNOWN, PENDING = Status.PASS, Status.FAIL, Status.UNKNOWN, Status.PENDING
@@ -20,7 +20,6 @@ CRITICAL, WARNING, INFO = Severity
         (UNKNOWN, CRITICAL, Readiness.BLOCKED),
         (PENDING, CRITICAL, Readiness.BLOCKED),
         (FAIL, WARNING, Readiness.NEEDS_FIXES),
-        (PENDING, WARNING, Readiness.NEEDS_FIXES),
         (Status.WAIVED, CRITICAL, Readiness.READY),
         (UNKNOWN, INFO, Readiness.READY),
     ],
@@ -33,6 +32,11 @@ def test_one_of_three_words(status: Status, severity: Severity, comes_to: Readin
 
 def test_nothing_checked_is_blocked() -> None:
     assert outcome([]).status is Readiness.BLOCKED
+
+
+def test_a_missing_signature_is_no_fault_but_noted() -> None:
+    found = outcome([result("a", PENDING, WARNING)])
+    assert (found.status, found.notes) == (Readiness.READY, ("The a is good @db1: awaits a signature",))
 
 
 def test_signatures_that_are_only_shown_are_in_nobodys_way() -> None:
