@@ -8,6 +8,7 @@
     ├── GateClosed                 6  a critical item is fail, unknown or pending
     └── StepFailed                 3  one step of a phase could not do or undo its change
         └── CommandFailed          3  a command ended in a way that its plan does not allow
+            └── Unreachable        3  the host could not be reached, or was lost while the command ran
 
 Exit code 0 is everything held; 1 is also Invoke's own for a misused command line.
 """
@@ -92,6 +93,25 @@ class CommandFailed(StepFailed):
         ended = "timed out" if exit_code is None else f"exited {exit_code}"
         tail = "\n".join(f"  | {line}" for line in output.strip().splitlines()[-12:])
         super().__init__(f"{command}: {ended}" + (f"\n{tail}" if tail else ""))
+
+
+class Unreachable(CommandFailed):
+    """A host could not be reached; or, where `lost`, its connection broke and nobody knows whether a command ran.
+
+    `why` tells what happened and `fix` what a person can do; `command` is what was to run there.
+    """
+
+    def __init__(self, host: str, why: str, fix: str = "", *, lost: bool = False, command: str = "") -> None:
+        super().__init__(command or host, None)
+        self.host, self.why, self.fix, self.lost = host, why, fix, lost
+        what = f"`{command}`" if command else "the command"
+        known = f"it is not known whether {what} ran to its end" if lost else f"{what} was not run"
+        told = f"{host}: {why}; {known}" if command or lost else f"{host}: {why}"
+        self.args = (f"{told}\n  {fix}" if fix else told,)
+
+    def during(self, command: str) -> Unreachable:
+        """The same, with the name of the command that it happened to."""
+        return Unreachable(self.host, self.why, self.fix, lost=self.lost, command=command)
 
 
 MOST = 12  # words that a hint lists
