@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 from deploy.command import OK, Script
 from deploy.endpoints import Docker
@@ -19,7 +20,10 @@ CHANGED = frozenset({"Create", "Creating", "Recreate", "Recreated"})
 
 @dataclass(frozen=True)
 class Project:
-    """One project: its name, its files in a folder, and what they may refer to. `host` is the Engine, for Docker."""
+    """One project: its name, its files in a folder, and what they may refer to. `host` is the Engine, for Docker.
+
+    A file with an absolute path is the environment's own, whatever the folder.
+    """
 
     name: str
     files: tuple[str, ...]
@@ -31,7 +35,7 @@ class Project:
 
     def call(self, folder: str, *words: str) -> str:
         """A line of shell, after `FIND`: Compose with the files of a folder, whose relative paths start there."""
-        files = [part for file in self.files for part in ("-f", f"{folder}/{file}")]
+        files = [part for file in self.files for part in ("-f", str(PurePosixPath(folder) / file))]
         env_file = ["--env-file", self.env_file] if self.env_file else []
         given = ["-p", self.name, "--project-directory", folder, *env_file, *files]
         return f"$compose {shlex.join([*given, *words])}"

@@ -43,6 +43,7 @@ class Docker(Frozen):
     socket: str = "/var/run/docker.sock"  # of the host `via`; a URL like tcp://127.0.0.1:2375 where there is no socket
     via: str | None = None
     project: str
+    files: tuple[str, ...] = ()  # Compose files of this environment alone, after those of the system; absolute paths
 
 
 class Airflow(Frozen):

@@ -45,7 +45,8 @@ class StackStep(Step):
             )
         env_file = scope.fill(self.compose.env_file) if self.compose.env_file else None
         env, secrets = self.deployment.environment.env, self.deployment.site.app_secrets()
-        return Project(engine.project, self.compose.files, env_file, engine_host(engine), env, secrets, self.compose.on)
+        files = (*self.compose.files, *engine.files)
+        return Project(engine.project, files, env_file, engine_host(engine), env, secrets, self.compose.on)
 
     @property
     def names(self) -> tuple[str, ...]:
