@@ -7,12 +7,12 @@ from pathlib import Path
 from deploy.checklists.person import is_person
 from deploy.errors import ConfigError
 from deploy.journal import Journal
-from deploy.record import build, find, folder_of, incident_of
+from deploy.record import LATEST, build, find, folder_of, incident_of
 from deploy.reports.incident import Incident
 from deploy.session import Session
 
 
-def close(session: Session, identity: str | None, by: str) -> list[Path]:
+def close(session: Session, identity: str, by: str) -> list[Path]:
     """Close the incident of a deployment; the paths of its reports, written anew.
 
     Raises ConfigError while a field is empty, naming all of them, and when nobody closes it or it is closed already.
@@ -29,11 +29,11 @@ def close(session: Session, identity: str | None, by: str) -> list[Path]:
     return build(session, found.id)
 
 
-def chosen(session: Session, identity: str | None) -> Journal:
-    """The journal of a deployment that has an incident; by default of the newest one."""
-    if identity is None:
+def chosen(session: Session, identity: str) -> Journal:
+    """The journal of a deployment that has an incident; `latest` is the newest one."""
+    if identity == LATEST:
         failed = [each for each in session.archive.journals() if each.last("rollback.started")]
-        identity = failed[-1].id if failed else None
+        identity = failed[-1].id if failed else identity
     journal = find(session, identity)
     if not journal.last("rollback.started"):
         raise ConfigError(f"{journal.id} went well, it has no incident", where=session.environment.name)
@@ -52,7 +52,7 @@ def refuse_unfinished(known: Incident, where: str) -> None:
         )
 
 
-def show(session: Session, identity: str | None) -> str:
+def show(session: Session, identity: str) -> str:
     """Where an incident stands: its file, and what is still missing in it."""
     journal = chosen(session, identity)
     known = incident_of(session, session.of(journal), journal)

@@ -12,8 +12,8 @@ from deploy.reports.compare import Comparison
 from deploy.session import Session
 
 
-def page(session: Session, identity: str | None) -> Path:
-    """The report of a deployment (by default the newest) as a page; written first where it is not there."""
+def page(session: Session, identity: str) -> Path:
+    """The report of a deployment as a page; written first where it is not there."""
     journal = find(session, identity)
     path = folder_of(session, journal.id) / "report.html"
     if not path.exists():

@@ -20,7 +20,7 @@ from deploy.gate import Gate
 from deploy.journal import Journal, Record
 from deploy.passage import phases, result_of
 from deploy.reports import html, incident, markdown
-from deploy.result import Result
+from deploy.result import Result, Status
 from deploy.session import Session, outcome
 
 SAYS = {
@@ -30,6 +30,7 @@ SAYS = {
     "open": "Not finished",
 }
 SIGNED = re.compile(r"signed by (?P<by>.+?) at (?P<at>\d{4}-\d\d-\d\d \d\d:\d\d UTC)")
+LATEST = "latest"
 DRAWN = 20  # deployments whose durations are drawn
 
 
@@ -57,23 +58,25 @@ def folder_of(session: Session, deployment: str) -> Path:
     return session.control.folder / "reports" / deployment
 
 
-def find(session: Session, identity: str | None) -> Journal:
-    """The journal of a deployment, by its id or the beginning or end of it; by default the newest one."""
+def find(session: Session, identity: str) -> Journal:
+    """The journal of a deployment, by its id, the beginning or end of it, or LATEST; ConfigError unless it is one."""
     journals = [each for each in session.archive.journals() if "deployment" in each.records[0]]
-    found = [each for each in journals if not identity or each.id.startswith(identity) or each.id.endswith(identity)]
-    if not found or (identity and len(found) > 1):
-        many = f"{len(found)} deployments fit {identity!r}" if found else f"there is no deployment {identity or ''!r}"
-        raise ConfigError(many, where=session.environment.name, fix=nearest(identity or "", [j.id for j in journals]))
-    return found[-1]
+    if identity == LATEST and journals:
+        return journals[-1]
+    found = [each for each in journals if each.id.startswith(identity) or each.id.endswith(identity)]
+    if len(found) != 1:
+        many = f"{len(found)} deployments fit {identity!r}" if found else f"there is no deployment {identity!r}"
+        raise ConfigError(many, where=session.environment.name, fix=nearest(identity, [each.id for each in journals]))
+    return found[0]
 
 
-def known(session: Session, identity: str | None) -> markdown.DeploymentRecord:
+def known(session: Session, identity: str) -> markdown.DeploymentRecord:
     """What is known of a deployment that was, as its report tells it."""
     journal = find(session, identity)
     return deployment_record(session, session.of(journal), journal, session.gate())
 
 
-def build(session: Session, identity: str | None) -> list[Path]:
+def build(session: Session, identity: str) -> list[Path]:
     """Write the reports of a deployment again; their paths."""
     journal = find(session, identity)
     return write_record(session, session.of(journal), journal, session.gate())
@@ -201,6 +204,7 @@ def kept_by_a_rollback(facts: Mapping[str, Any]) -> Iterator[str]:
 def incident_of(session: Session, deployment: Deployment, journal: Journal) -> incident.Incident:
     failed = journal.last("failed") or journal.last("rollback.started")
     assert failed, "an incident is written after a failure or a rollback"
+    holds = session.environment.signoffs == "hold"  # elsewhere nobody is going to sign, and that is no incident
     closing, written = journal.last("incident.closed"), folder_of(session, deployment.id) / "incident.md"
     return incident.Incident(
         deployment=deployment.id,
@@ -210,7 +214,7 @@ def incident_of(session: Session, deployment: Deployment, journal: Journal) -> i
         what=failed["reason"],
         at=datetime.fromisoformat(failed["at"]),
         records=list(timeline(journal)),
-        results=results(journal),
+        results=[each for each in results(journal) if holds or each.status is not Status.PENDING],
         steps=list(taken(journal)),
         recovery=recovery(journal, failed),
         fields=incident.fields(written.read_text(encoding="utf-8", errors="replace")) if written.exists() else {},

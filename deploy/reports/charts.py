@@ -13,6 +13,7 @@ from deploy.reports.numbers import Number, short
 if TYPE_CHECKING:
     from pygal.graph.graph import Graph
 
+SLOTS = 20  # places in the chart of durations, so that a few bars do not become blocks
 BLOCKS = "▁▂▃▄▅▆▇█"
 UNSEEN = ("defs", "desc", "title")  # styles and scripts of the library's own, texts for its tooltips
 
@@ -23,9 +24,10 @@ def against_limits(number: Number) -> str:
     labels = ["", *(point.label for point in number.points), ""]
     levels = [value for _, value in number.limits]
     values = [point.value for point in number.points]
+    scale = [{"value": value, "label": short(value)} for value in _scale([*levels, *values])]
     chart = pygal.Line(
-        js=[], css=[], width=260, height=96, margin=2, show_legend=False, dots_size=3.5, show_y_guides=False,
-        x_labels=labels, y_labels=_scale([*levels, *values]), formatter=short, disable_xml_declaration=True,
+        js=[], css=[], width=260, height=92 if len(values) > 1 else 70, margin=3, show_legend=False, dots_size=3.5,
+        show_y_guides=False, x_labels=labels, y_labels=scale, truncate_label=-1, disable_xml_declaration=True,
     )  # fmt: skip
     chart.add("found", [None, *values, None])
     for level in levels:
@@ -41,7 +43,7 @@ def durations(seconds: Sequence[float]) -> str:
         js=[], css=[], width=260, height=48, margin=2, show_legend=False, show_x_labels=False, show_y_labels=False,
         show_y_guides=False, disable_xml_declaration=True, range=(0, max(seconds, default=1) or 1),
     )  # fmt: skip
-    chart.add("seconds", list(seconds))
+    chart.add("seconds", [None] * (SLOTS - len(seconds)) + list(seconds))
     told = ", ".join(f"{each:.0f}" for each in seconds)
     return _inline(chart, f"Durations of the latest {len(seconds)} deployments in seconds: {told}")
 

@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deploy.reports import charts, grouped
-from deploy.reports.grouped import Readiness
 from deploy.reports.incident import Incident, relevant
-from deploy.reports.lines import by_phase, counts, gravest, lines, newest
+from deploy.reports.lines import WORST, by_phase, counts, gravest, lines, newest
 from deploy.reports.markdown import DeploymentRecord, PhaseRecord
 from deploy.reports.numbers import Number, numbers, short
 from deploy.reports.visible import visible
-from deploy.result import OPEN, Result, Status, closing
+from deploy.result import Readiness, Result, Severity, Status, closing
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -31,6 +30,7 @@ TEMPLATES = Path(__file__).with_name("templates")
 EVIDENCE = 1_000_000  # characters of evidence that all items of a page have together
 MOST_CHARTS = 60
 VERDICTS = {Readiness.READY: "ready", Readiness.NEEDS_FIXES: "fixes", Readiness.BLOCKED: "blocked"}  # their tones
+FAULTS = (Status.FAIL, Status.UNKNOWN)
 WORDS = {Status.PASS: "passed", Status.FAIL: "failed"}
 
 
@@ -47,7 +47,7 @@ def report(record: DeploymentRecord) -> str:
         verdict=name,
         why=why,
         counts=counts(latest),
-        phases=timeline(record.phases),
+        phases=timeline(record.phases, record.signoffs_hold),
         sections=sections,
         filters=counts(line.first for _, found in sections for line in found),
         gravest=gravest(line for _, found in by_phase(latest) for line in found),
@@ -82,18 +82,19 @@ def verdict(record: DeploymentRecord, results: Sequence[Result]) -> tuple[Readin
         return found.status, _several(len(held), "critical item closes the gate", "critical items close the gate")
     if record.how != "succeeded":
         return Readiness.BLOCKED, f"the deployment is {'not finished' if record.how == 'open' else record.how}"
-    if found.notes:
-        return found.status, _several(len(found.notes), "warning does not hold", "warnings do not hold")
+    if found.status is Readiness.NEEDS_FIXES:
+        faults = [each for each in results if each.status in FAULTS and each.severity is Severity.WARNING]
+        return found.status, _several(len(faults), "warning does not hold", "warnings do not hold")
     pending = sum(each.status is Status.PENDING for each in results)
-    waits = _several(pending, "sign-off is only shown here", "sign-offs are only shown here")
-    return found.status, f"all that counts holds; {waits}" if pending else "everything holds"
+    waits = _several(pending, "signature is missing", "signatures are missing")
+    return found.status, f"all that counts holds; {waits}" if pending else "all that counts holds"
 
 
 def _several(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}"
 
 
-def timeline(phases: Sequence[PhaseRecord]) -> list[dict[str, Any]]:
+def timeline(phases: Sequence[PhaseRecord], signoffs_hold: bool = True) -> list[dict[str, Any]]:
     """Each phase of the deployment itself with its bar: where it begins and how long it is, in percent of the whole."""
     timed = [phase for phase in phases if not phase.window]
     began = [phase.at for phase in timed if phase.at]
@@ -105,16 +106,16 @@ def timeline(phases: Sequence[PhaseRecord]) -> list[dict[str, Any]]:
         offset = (phase.at - start).total_seconds() if phase.at and start else passed
         passed += phase.took
         bar = {"left": _percent(offset, whole), "width": _percent(phase.took, whole)}
-        rows.append({"phase": phase, "counts": counts(phase.results), "status": standing(phase), **bar})
+        rows.append({"phase": phase, "counts": counts(phase.results), "status": standing(phase, signoffs_hold), **bar})
     return rows
 
 
-def standing(phase: PhaseRecord) -> Status:
-    """How a phase went: fail where its change broke off or a critical item failed, else the worst of what it found."""
+def standing(phase: PhaseRecord, signoffs_hold: bool = True) -> Status:
+    """How a phase went: fail where its change broke off, else the worst of what closed its gate."""
     if phase.broke:
         return Status.FAIL
-    found = {result.status for result in phase.results if result.status in OPEN and result.holds_gate}
-    return next((status for status in (Status.FAIL, Status.UNKNOWN, Status.PENDING) if status in found), Status.PASS)
+    held = {each.status for each in closing(phase.results)} - (set() if signoffs_hold else {Status.PENDING})
+    return next((status for status in WORST if status in held), Status.PASS)
 
 
 def _percent(part: float, whole: float) -> str:

@@ -7,11 +7,11 @@ from invoke.context import Context
 
 from deploy.tasks.base import command, emit, opened
 
-WHICH = "which deployment: its id, or the beginning or end of it (default: the newest that was rolled back)"
+WHICH = "which deployment: its id, the beginning or end of it, or latest: the newest that was rolled back"
 
 
 @command(default=True, id=WHICH)
-def show(context: Context, id: str | None = None, system: str | None = None, env: str | None = None) -> None:
+def show(context: Context, id: str = "latest", system: str | None = None, env: str | None = None) -> None:
     """Where the incident of a deployment stands, and which of its fields are still empty."""
     from deploy import incidents
 
@@ -19,9 +19,7 @@ def show(context: Context, id: str | None = None, system: str | None = None, env
 
 
 @command(id=WHICH)
-def close(
-    context: Context, id: str | None = None, by: str = "", system: str | None = None, env: str | None = None
-) -> None:
+def close(context: Context, id: str, by: str = "", system: str | None = None, env: str | None = None) -> None:
     """Close an incident whose fields are all filled in; what they say goes into the journal."""
     from deploy import incidents
 

@@ -7,11 +7,11 @@ from invoke.context import Context
 
 from deploy.tasks.base import command, emit, one_of, opened
 
-WHICH = "which deployment: its id, or the beginning or end of it (default: the newest)"
+WHICH = "which deployment: its id, the beginning or end of it, or latest"
 
 
 @command(default=True, name="open", id=WHICH)
-def open_(context: Context, id: str | None = None, system: str | None = None, env: str | None = None) -> None:
+def open_(context: Context, id: str = "latest", system: str | None = None, env: str | None = None) -> None:
     """Open the report of a deployment in the browser; where there is none, print where it lies."""
     from deploy.reading import page, show
 
@@ -19,7 +19,7 @@ def open_(context: Context, id: str | None = None, system: str | None = None, en
 
 
 @command(id=WHICH)
-def build(context: Context, id: str | None = None, system: str | None = None, env: str | None = None) -> None:
+def build(context: Context, id: str, system: str | None = None, env: str | None = None) -> None:
     """Write the reports of a deployment again from its journal."""
     from deploy import record
 
@@ -31,8 +31,8 @@ def build(context: Context, id: str | None = None, system: str | None = None, en
 )
 def compare(
     context: Context,
-    a: str,
-    b: str,
+    before: str,
+    after: str,
     system: str | None = None,
     env: str | None = None,
     format: str = "",
@@ -45,7 +45,7 @@ def compare(
 
     chosen = format or ("html" if output and output.endswith(".html") else "text")
     printer = one_of(chosen, text=side_by_side.text, html=html.comparison)
-    emit(printer(comparison(opened(system, env), a, b)), output)
+    emit(printer(comparison(opened(system, env), before, after)), output)
 
 
 def collection() -> Collection:
