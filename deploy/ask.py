@@ -10,11 +10,13 @@ from deploy.checklists.item import Item
 from deploy.checklists.signoff import awaiting
 from deploy.errors import ConfigError
 from deploy.question import Answer, Question, Shell, Unanswered
+from deploy.reach import HERE
 from deploy.result import Result, Status, Verdict, unknown
 from deploy.scope import Scope
 from deploy.secret import mask
 from deploy.site import Site
 
+NOWHERE = ""  # where an item is asked whose hosts were left out on request
 ANSWERED = "an answer that can be judged"
 
 
@@ -52,7 +54,7 @@ def _inquiries(item: Item, site: Site, scope: Scope) -> Iterator[Inquiry]:
     asked = _filled(item, scope)
     questions = asked if isinstance(asked, tuple) else (asked,)
     for host in _hosts(item, questions, site):
-        yield Inquiry(item, host, questions)
+        yield Inquiry(item, host, questions if host else ())
 
 
 def _filled(item: Item, scope: Scope) -> Question | tuple[Question, ...]:
@@ -65,8 +67,9 @@ def _filled(item: Item, scope: Scope) -> Question | tuple[Question, ...]:
 
 def _hosts(item: Item, questions: Sequence[Question], site: Site) -> list[str]:
     """Each host of the role, for a shell; a database or an address is the same seen from anywhere: once."""
-    hosts = site.hosts(item.on)
-    return hosts if any(isinstance(question, Shell) for question in questions) else hosts[:1]
+    if not any(isinstance(question, Shell) for question in questions):
+        return (site.hosts(item.on) or [HERE])[:1]
+    return site.hosts(item.on) or [NOWHERE]
 
 
 def _applies(item: Item, site: Site) -> bool:
@@ -79,6 +82,8 @@ def _result(inquiry: Inquiry, answers: Sequence[Answer | Unanswered], site: Site
         return _made(inquiry, Verdict(Status.SKIPPED, "", f"only in {', '.join(item.only)}"), 0.0)
     if item.probe is None:
         return awaiting(item)
+    if inquiry.host == NOWHERE:
+        return _made(inquiry, Verdict(Status.SKIPPED, "", f"the hosts of the role {item.on} were left out"), 0.0)
     result = _made(inquiry, _verdict(item, answers), sum(answer.took for answer in answers))
     return awaiting(item, result) if item.signoff else result
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
@@ -11,6 +11,8 @@ from typing import Any
 from deploy.scope import Scope
 from deploy.site import Site
 from deploy.system import Environment, System
+
+HOSTS = "by host"  # of the facts of a step that is done on every host
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,9 @@ class Layout:
 class Deployment:
     """`id` sorts by time (`20261123T011500Z-1a2b`); `release` is the short commit; `previous` the release before it.
 
-    `facts` holds what each step returned, by step name, from the journal: it survives a crash. `load_id` marks every
-    row that this deployment's load writes. `deadline`-like numbers are in the system's description.
+    `facts` holds what each step returned, by step name, from the journal: it survives a crash. Of a step that is done
+    on every host it is `{HOSTS: {host: facts}}`, of which `at` shows one host's. `load_id` marks every row that this
+    deployment's load writes.
     """
 
     id: str
@@ -66,10 +69,23 @@ class Deployment:
     commit: str
     previous: str | None
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
-    facts: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    facts: dict[str, dict[str, Any]] = field(default_factory=dict)
     data_since: datetime | None = None  # set when this release's data was loaded by an earlier deployment
     data_load: str | None = None  # the load id of that data
     database_choice: str = "auto"  # rollback: auto, restore or keep
+
+    def at(self, host: str) -> Deployment:
+        """The same deployment, seen from one host."""
+        facts = {step: found[HOSTS].get(host, {}) if HOSTS in found else found for step, found in self.facts.items()}
+        return replace(self, site=self.site.at(host), facts=facts)
+
+    def learn(self, step: str, found: Mapping[str, Any], host: str | None = None) -> None:
+        """Remember facts of a step, besides what is known of it."""
+        known = self.facts.setdefault(step, {} if host is None else {HOSTS: {}})
+        if host is None:
+            self.facts[step] = {**known, **found}
+        else:
+            known[HOSTS][host] = {**known[HOSTS].get(host, {}), **found}
 
     @property
     def release(self) -> str:

@@ -51,7 +51,7 @@ def run(session: Session, ref: str | None, phases: Sequence[Phase], options: Opt
     welcome(session, options)
     gate = session.gate(options.signoffs, options.prompt)
     identity = new_id()
-    with session.lock(identity) as lock:
+    with session.holding(session.lock(identity)) as lock:
         refuse_unfinished(session)
         deployment = session.deployment(identity, ref)
         journal = Journal.create(session.archive, **opening(session, deployment, options, phases, lock))
@@ -117,7 +117,6 @@ def welcome(session: Session, options: Options) -> None:
 
 def refuse_unfinished(session: Session) -> None:
     """A deployment that was cut off is finished or taken back first; a second one on top of it would hide it."""
-    session.control.refresh()  # somebody else may have deployed until the lock was ours
     refuse_half_a_restore(session)
     journal = session.unfinished()
     if journal:
@@ -147,8 +146,7 @@ def taken_over(session: Session, journal: Journal, view: View) -> Iterator[Lock]
     if holder and holder.deployment == journal.id and not lock.alive(holder):
         lock.break_dead()
         view.say(f"taken over from {holder}, which no longer runs")
-    with lock:
-        session.control.refresh()
+    with session.holding(lock):
         yield lock
 
 

@@ -7,9 +7,10 @@ import threading
 from typing import TYPE_CHECKING
 
 from deploy.channels import urls
+from deploy.channels.fenced import Fence, Fenced
 from deploy.channels.transport import Local, Transport
 from deploy.endpoints import Airflow, Docker
-from deploy.errors import ConfigError
+from deploy.errors import ConfigError, nearest
 from deploy.secret import Secret
 from deploy.system import Environment
 
@@ -25,12 +26,21 @@ class Reach:
 
     def __init__(self, environment: Environment) -> None:
         self.environment = environment
+        self.fence: Fence | None = None  # of the lock that is held
+        self.stopped = threading.Event()  # set: commands that change something end now
         self._connections: Connections | None = None
         self._opening = threading.Lock()
 
     def hosts(self, role: str) -> list[str]:
-        """The hosts of a role; this machine when the environment names none."""
-        return list(self.environment.hosts.get(role, ())) or [HERE]
+        """The hosts of a role; this machine when the environment names no host at all.
+
+        Empty when all of them were left out on request. ConfigError for a role that the environment does not know.
+        """
+        known = self.environment.hosts
+        if role in known or not any(host != HERE for named in known.values() for host in named):
+            return list(known.get(role, (HERE,)))
+        where = f"environments.{self.environment.name}.hosts"
+        raise ConfigError(f"there are no hosts of the role {role!r}", where=where, fix=nearest(role, known))
 
     @property
     def control(self) -> str:
@@ -54,8 +64,8 @@ class Reach:
         return Local() if host == HERE else self.connections.transport(host)
 
     def changing(self, host: str) -> Transport:
-        """The same, for commands that change something there."""
-        return self.transport(host)
+        """The same, for commands that change something there: only while nobody newer holds the lock."""
+        return Fenced(self.transport(host), self.fence, self.stopped)
 
     def place(self, via: str) -> str:
         """The host that `via` means: `app[0]` is the first of the role `app`; anything else is an address."""

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from deploy.deployment import Deployment
+from deploy.deployment import HOSTS, Deployment
 from deploy.errors import ConfigError, DeployError, PersonNeeded
+from deploy.fleet import joined, on_each
 from deploy.gate import Gate, skipped
 from deploy.journal import Journal
 from deploy.migrations.plan import rollback_way
+from deploy.reach import HERE
 from deploy.result import Result
 from deploy.secret import mask
 from deploy.steps.base import STEPS, Step
@@ -31,16 +33,24 @@ class WayBack:
     def __init__(self, deployment: Deployment, journal: Journal, choice: str = "auto") -> None:
         self.deployment, self.journal, self.choice = deployment, journal, choice
 
-    def begun(self) -> list[str]:
-        """The steps whose change was begun and not yet undone, last first; each once."""
-        names: dict[str, None] = {}
+    def places(self) -> list[tuple[str, str | None]]:
+        """The steps whose change was begun and not yet undone, with the host where each has its own, last first."""
+        places: dict[tuple[str, str | None], None] = {}
         for record in self.journal.records:
-            if record["kind"] == "step.intended":
-                names.pop(record["step"], None)
-                names[record["step"]] = None
-            elif record["kind"] == "undo.done":
-                names.pop(record["step"], None)
-        return list(reversed(names))
+            if record["kind"] in ("step.intended", "undo.done"):
+                place = record["step"], record.get("host")
+                places.pop(place, None)
+                if record["kind"] == "step.intended":
+                    places[place] = None
+        return list(reversed(places))
+
+    def begun(self) -> list[str]:
+        """The names of those steps, each once."""
+        return list(dict.fromkeys(name for name, _ in self.places()))
+
+    def hosts(self, name: str) -> list[str | None]:
+        """Where a step was begun and not yet undone; None for where it is not done host by host."""
+        return [host for each, host in self.places() if each == name] or [None]
 
     def way(self) -> str:
         """What happens to the database: `keep`, `down` or `restore`; `keep` where no migration was begun."""
@@ -51,9 +61,9 @@ class WayBack:
     def _classes(self) -> dict[str, str]:
         """Class of each migration that this deployment applied; where the step left no facts, the database is asked."""
         facts = self.deployment.facts.get("migrate", {})
-        return dict((facts if "classes" in facts else self._step("migrate").found())["classes"])
+        return dict((facts if "classes" in facts else self.step("migrate").found())["classes"])
 
-    def _step(self, name: str) -> Step:
+    def step(self, name: str) -> Step:
         from deploy.steps import load_all
 
         load_all()
@@ -66,7 +76,7 @@ class WayBack:
             names = self._with_restore([name for name in names if name not in DATA_STEPS])
         elif self.journal.last("closed", outcome="succeeded"):
             names = [name for name in names if name != "load"]  # people have worked with these rows since: they stay
-        return [self._step(name) for name in names]
+        return [self.step(name) for name in names]
 
     def _with_restore(self, names: list[str]) -> list[str]:
         """The restore comes when the old release is current, before its processes start and the copies are dropped."""
@@ -126,21 +136,51 @@ class Rollback:
         self.journal.append("closed", outcome="stopped")
 
     def _undo(self, step: Step) -> None:
-        facts = self.deployment.facts.get(step.name, {})
-        self.journal.append("undo.intended", step=step.name)
-        began = time.monotonic()
+        """Undo a step wherever it was begun; where some of many hosts fail, the others are done."""
+        hosts = [host for host in self.back.hosts(step.name) if host]
+        errors: dict[str, DeployError | OSError] = {}
         try:
-            found = step.undo(facts, self.view.step(f"undo: {step.title}"))
+            if hosts:
+                errors = on_each(hosts, lambda host: self._at(step, host), self.deployment.site.reach.stopped)
+            else:
+                self._one(step)
         except BaseException as error:
             # Even a defect or Ctrl-C leaves a target between two states here: a person must know what is left to do.
             raise self._incomplete(step, error) from error
+        if errors:
+            raise self._incomplete(step, joined(f"undo: {step.title}", errors, len(hosts)))
+
+    def _at(self, step: Step, host: str) -> None:
+        self._one(type(step)(self.deployment.at(host)), host)
+
+    def leave(self, host: str) -> bool:
+        """Undo what was begun on one host; whether all of it could be undone."""
+        for name, where in self.back.places():
+            if where == host:
+                try:
+                    self._at(self.back.step(name), host)
+                except DeployError as error:
+                    self.view.say(f"{host} could not be brought back: {told(error)}")
+                    return False
+        return True
+
+    def _one(self, step: Step, host: str | None = None) -> None:
+        facts = step.deployment.facts.get(step.name, {})
+        where = {"host": host} if host else {}
+        self.journal.append("undo.intended", step=step.name, **where)
+        title = f"undo: {step.title}" + (f" on {host}" if host and host != HERE else "")
+        began = time.monotonic()
+        try:
+            found = step.undo(facts, self.view.step(title))
+        except BaseException as error:
+            self.journal.append("undo.failed", step=step.name, error=told(error), **where)
+            raise
         took = round(time.monotonic() - began, 3)
-        self.journal.append("undo.done", step=step.name, took=took, facts=found)
+        self.journal.append("undo.done", step=step.name, took=took, facts=found, **where)
 
     def _incomplete(self, step: Step, error: BaseException) -> PersonNeeded:
         text = told(error)
-        self.journal.append("undo.failed", step=step.name, error=text)
-        left = [remaining.name for remaining in self.back.steps()]
+        left = [self._named(remaining) for remaining in self.back.steps()]
         commands = error.commands if isinstance(error, PersonNeeded) else ()
         return PersonNeeded(
             f"The rollback is incomplete: {step.title} could not be undone.\n{text}\n"
@@ -159,6 +199,10 @@ class Rollback:
                 f"Everything was undone, but the system does not hold after it: {named}.",
                 [f"invoke deploy.status --env={self.deployment.environment.name}"],
             )
+
+    def _named(self, step: Step) -> str:
+        hosts = [host for host in self.back.hosts(step.name) if host and host != HERE]
+        return f"{step.name} on {', '.join(hosts)}" if hosts else step.name
 
     def _results(self) -> list[Result]:
         items = self.gate.items("rollback")
@@ -190,10 +234,13 @@ def choices(value: str) -> str:
 
 
 def facts_of(records: Sequence[Any]) -> dict[str, Any]:
-    """What each step remembered and returned, by its name, the latest winning."""
+    """What each step remembered and returned, by its name (and host), the latest winning."""
     found: dict[str, Any] = {}
     for record in records:
         told = {"step.intended": "before", "step.done": "facts"}.get(record["kind"])
         if told:
-            found[record["step"]] = {**found.get(record["step"], {}), **record[told]}
+            known = found.setdefault(record["step"], {})
+            if host := record.get("host"):
+                known = known.setdefault(HOSTS, {}).setdefault(host, {})
+            known.update(record[told])
     return found

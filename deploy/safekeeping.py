@@ -91,7 +91,7 @@ def restore_backup(session: Session, id: str, by: str, view: View) -> None:
             _restore(session, journal, id, view)
         return
     identity = new_id()
-    with session.lock(identity) as lock:
+    with session.holding(session.lock(identity)) as lock:
         refuse_unfinished(session)
         journal = Journal.create(
             session.archive,

@@ -6,12 +6,15 @@ import hashlib
 import os
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from deploy import config, yamlfile
+from deploy import config, inventory, yamlfile
+from deploy.channels.fenced import Fence
 from deploy.checklists import signoff, waivers
 from deploy.checklists.checklist import Checklist
 from deploy.checklists.checklist import load as load_checklist
@@ -23,7 +26,7 @@ from deploy.errors import ConfigError
 from deploy.folders import PROJECT, folders
 from deploy.gate import Gate, Prompt
 from deploy.journal import Archive, Journal
-from deploy.lock import Lock
+from deploy.lock import FENCE, Lock
 from deploy.reach import HERE
 from deploy.rollback import facts_of
 from deploy.sandbox import sandbox
@@ -76,6 +79,18 @@ class Session:
 
     def lock(self, deployment: str) -> Lock:
         return Lock(self.control, deployment)
+
+    @contextmanager
+    def holding(self, lock: Lock) -> Iterator[Lock]:
+        """While the lock is held, hosts refuse the commands of deployers that held it before."""
+        reach = self.site.reach
+        with lock:
+            self.control.refresh()  # somebody else may have deployed until the lock was ours
+            reach.fence = Fence(str(self.layout.control / FENCE), lock.token)
+            try:
+                yield lock
+            finally:
+                reach.fence = None
 
     def commit(self, ref: str) -> str:
         """The commit that a branch, tag or abbreviated id means in the repository, fetched anew."""
@@ -190,12 +205,18 @@ def typed() -> str:
     return shlex.join(["invoke", *words])
 
 
-def open_session(system: str | None, environment: str, *, start: bool = False) -> Session:
-    """The chosen system in the chosen environment; ConfigError names each missing key. `start` starts its sandbox."""
+def open_session(
+    system: str | None, environment: str, *, start: bool = False, hosts: str | None = None, limit: str | None = None
+) -> Session:
+    """The chosen system in the chosen environment; ConfigError names each missing key. `start` starts its sandbox.
+
+    `hosts` and `limit` narrow its hosts, as `inventory.narrowed` has it.
+    """
     chosen = open_system(system, environment)
     if start and is_sandbox(chosen, environment):
         sandbox.start(PROJECT, announce)
-    place = config.load_environment(chosen, environment, PROJECT, os.environ)
+    described = config.load_environment(chosen, environment, PROJECT, os.environ)
+    place = inventory.narrowed(inventory.with_inventory(described, PROJECT), hosts, limit)
     return Session(chosen, place, Site(place))
 
 

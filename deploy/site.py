@@ -30,7 +30,7 @@ class Site:
     """Reads by questions, for probes; changes by commands, for steps.
 
     `redirected` sends questions and connections about a database to another one of the same server, by name: the
-    scratch database of a rehearsal. `host` is the one host that is meant where a role has many. The libraries of
+    scratch database of a rehearsal. `only` are the hosts that are meant where a role has more. The libraries of
     databases and HTTP are loaded when they are first needed.
     """
 
@@ -39,25 +39,32 @@ class Site:
         environment: Environment,
         redirected: Mapping[str, str] | None = None,
         *,
-        host: str | None = None,
+        only: Sequence[str] = (),
         reach: Reach | None = None,
     ) -> None:
-        self.environment, self.host = environment, host
+        self.environment, self.only = environment, tuple(only)
         self.redirected = dict(redirected or {})
         self.reach = reach or Reach(environment)
 
     def redirect(self, database: str, dbname: str) -> Site:
         """The same site, with `database` meaning `dbname`."""
-        return Site(self.environment, {**self.redirected, database: dbname}, host=self.host, reach=self.reach)
+        return Site(self.environment, {**self.redirected, database: dbname}, only=self.only, reach=self.reach)
 
-    def at(self, host: str) -> Site:
-        """The same site, seen from one host: what goes to any of its roles goes to it alone."""
-        return Site(self.environment, self.redirected, host=host, reach=self.reach)
+    def at(self, *hosts: str) -> Site:
+        """The same site, seen from some of its hosts: what goes to a role goes to those of them that it has."""
+        return Site(self.environment, self.redirected, only=hosts, reach=self.reach)
 
     def hosts(self, role: str) -> list[str]:
-        """The hosts of a role; this machine when the environment names none; only `host` where that is one of them."""
+        """The hosts of a role, this machine when the environment names none; of those, the ones that are meant."""
         hosts = self.reach.hosts(role)
-        return [self.host] if self.host in hosts else hosts
+        return [host for host in hosts if host in self.only] or hosts
+
+    def first(self, role: str) -> str:
+        """The host of a role that one-time work is done on; ConfigError when all of them were left out."""
+        hosts = self.hosts(role)
+        if not hosts:
+            raise ConfigError(f"no host of the role {role!r} is left", where="--limit", fix="Choose at least one.")
+        return hosts[0]
 
     def answer(self, asked: Sequence[Asked]) -> list[Answer | Unanswered]:
         """Answers in the order of the questions, each with the host it is for; one batch for each host and channel.
@@ -121,7 +128,7 @@ class Site:
 
             api = self._airflow()
             return airflow.execute(command, api, self.reach.address(api), self.execute)
-        transport = self.reach.changing(self.hosts(command.on)[0])
+        transport = self.reach.changing(self.first(command.on))
         return change.execute(command, transport, self.environment.path, on_line)
 
     def _control(self) -> Transport:
@@ -133,7 +140,7 @@ class Site:
 
     def write(self, path: str, text: str, mode: int = 0o600) -> None:
         """Replace a small text file of the control host atomically, fsynced, parents made (0700)."""
-        files.write(path, text, mode, self._control())
+        files.write(path, text, mode, self.reach.changing(self.reach.control))
 
     def dbname(self, database: str) -> str:
         """The real name of a database of the system, redirection included."""

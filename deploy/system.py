@@ -147,6 +147,17 @@ class Hours(Frozen):
     zone: Annotated[str, AfterValidator(_zone)]
 
 
+def hosts_in(named: Any) -> tuple[str, ...]:
+    """Hosts as people write them: a list, or one text with commas or spaces; ValueError for anything else."""
+    parts = [named] if isinstance(named, str) else named
+    if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
+        raise ValueError("should be hosts, as a list or separated by commas")
+    return tuple(dict.fromkeys(host for part in parts for host in part.replace(",", " ").split()))
+
+
+Hosts = Annotated[tuple[str, ...], BeforeValidator(hosts_in)]
+
+
 def _batch(size: str | int) -> str | int:
     if isinstance(size, str) and re.fullmatch(r"[1-9][0-9]?%|100%", size):
         return size
@@ -173,7 +184,7 @@ class Environment(Frozen):
     caches: Mapping[str, Cache] = {}
     docker: Docker | None = None
     airflow: Airflow | None = None
-    hosts: Mapping[str, tuple[str, ...]] = {}
+    hosts: Mapping[str, Hosts] = {}
     inventory: str | None = None  # YAML file with hosts by role, instead of `hosts` or besides them
     ssh: Ssh = Ssh()
     batch: tuple[Batch, ...] = ("100%",)  # how many hosts are switched at once: [1, 25%, 100%]

@@ -28,12 +28,14 @@ class Step:
     makes it so and returns JSON-ready facts for the journal; `undo` takes it back, given those facts (empty when the
     step was cut off before it could return any), and must itself be repeatable. Each may raise StepFailed.
     `touches` tells whether it changes what is in production: a failure before the first such step needs no rollback
-    of production.
+    of production. A step `each` is done on every host of the role `app`, by an object of its own for each host; any
+    other is one-time work, done once, on the first host.
     """
 
     name: ClassVar[str] = ""
     title: ClassVar[str] = ""
     touches: ClassVar[bool] = True
+    each: ClassVar[bool] = False
 
     def __init__(self, deployment: Deployment) -> None:
         self.deployment = deployment

@@ -58,6 +58,7 @@ class StopStep(Step):
 
     name = "stop"
     title = "stop the processes"
+    each = True
 
     def plan(self) -> list[Command]:
         return [query(self.deployment, STOP, wait=max(1.0, self.deployment.system.processes.stop_timeout))]
@@ -89,6 +90,7 @@ class StartStep(Step):
 
     name = "start"
     title = "start the processes"
+    each = True
 
     @property
     def wanted(self) -> list[str]:

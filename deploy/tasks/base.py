@@ -39,6 +39,8 @@ HELP = {
     "verify": "check the journals' hash chain",
     "path": "a file",
     "force": "do not ask",
+    "hosts": "only these hosts of the environment, with commas",
+    "limit": "only hosts of these roles, or that match these patterns, with commas",
 }
 
 
@@ -84,13 +86,20 @@ def is_dry(context: Context) -> bool:
     return bool(context.config.run.dry)
 
 
-def opened(system: str | None, env: str | None, *, start: bool = False) -> Session:
+def opened(
+    system: str | None,
+    env: str | None,
+    *,
+    start: bool = False,
+    hosts: str | None = None,
+    limit: str | None = None,
+) -> Session:
     """The session of the environment that was asked for; never a guess at production. `start` starts its sandbox."""
     from deploy.session import open_session
 
     if not (env := env or os.environ.get("DEPLOY_ENV")):
         system, env = the_only_open(system)
-    return open_session(system, env, start=start)
+    return open_session(system, env, start=start, hosts=hosts, limit=limit)
 
 
 def the_only_open(system: str | None) -> tuple[str, str]:
@@ -113,7 +122,7 @@ def the_only_open(system: str | None) -> tuple[str, str]:
 
 def _deployed(opener: Callable[[str | None, str], Session], system: str | None, name: str) -> bool:
     try:
-        return bool(opener(system, name).archive.paths())
+        return any((opener(system, name).control.folder / "journals").glob("*.jsonl"))
     except ConfigError:
         return False  # an environment that is not configured here has no deployment from here
 

@@ -74,12 +74,14 @@ def to(environment: str) -> Task[Any]:
         auto_rollback: bool = True,
         off_hours: bool = False,
         yes: bool = False,
+        hosts: str | None = None,
+        limit: str | None = None,
         format: str = "text",
         output: str | None = None,
     ) -> None:
         from deploy import operate, outlook
 
-        session = opened(system, environment, start=not is_dry(context))
+        session = opened(system, environment, start=not is_dry(context), hosts=hosts, limit=limit)
         if is_dry(context):
             emit(outlook.plan(session, ref))
             return

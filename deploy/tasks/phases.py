@@ -21,10 +21,13 @@ def changing(phase: str, told: str) -> Task[Any]:
         env: str | None = None,
         by: str = "",
         signoffs: str | None = None,
+        hosts: str | None = None,
+        limit: str | None = None,
         format: str = "text",
         output: str | None = None,
     ) -> None:
-        run_phase(context, phase, ref, system, env, format=format, output=output, by=by, signoffs=signoffs)
+        where = {"hosts": hosts, "limit": limit}
+        run_phase(context, phase, ref, system, env, format=format, output=output, by=by, signoffs=signoffs, **where)
 
     body.__doc__ = told
     return command(name=phase.rpartition(".")[2])(body)
@@ -36,11 +39,14 @@ def prereqs(
     system: str | None = None,
     env: str | None = None,
     signoffs: str | None = None,
+    hosts: str | None = None,
+    limit: str | None = None,
     format: str = "text",
     output: str | None = None,
 ) -> None:
     """Check what must be there before anything is changed."""
-    check_phase("prereqs", system, env, signoffs=signoffs, format=format, output=output)
+    where = {"hosts": hosts, "limit": limit}
+    check_phase("prereqs", system, env, signoffs=signoffs, format=format, output=output, **where)
 
 
 @command()
@@ -48,11 +54,13 @@ def monitor(
     context: Context,
     system: str | None = None,
     env: str | None = None,
+    hosts: str | None = None,
+    limit: str | None = None,
     format: str = "text",
     output: str | None = None,
 ) -> None:
     """Evaluate the alert thresholds once, against what is deployed."""
-    check_phase("monitor", system, env, format=format, output=output)
+    check_phase("monitor", system, env, hosts=hosts, limit=limit, format=format, output=output)
 
 
 TASKS = (

@@ -74,6 +74,8 @@ def check_phase(
     signoffs: str | None = None,
     format: str = "text",
     output: str | None = None,
+    hosts: str | None = None,
+    limit: str | None = None,
 ) -> None:
     """Ask one phase's items, show them in the format that was asked for, and end with 6 when the gate is closed."""
     from deploy import operate
@@ -81,7 +83,7 @@ def check_phase(
     from deploy.reports.screen import Screen
 
     printed.known(format)
-    session = opened(system, env, start=True)
+    session = opened(system, env, start=True, hosts=hosts, limit=limit)
     options = options_of(Screen(aside=True), signoffs=signoffs)
     results, is_open, took = operate.check(session, phase, options, window, moment(since))
     emit(as_asked(session, [(phase, results, took)], format), output)
@@ -126,12 +128,14 @@ def run_phase(
     *,
     format: str = "text",
     output: str | None = None,
+    hosts: str | None = None,
+    limit: str | None = None,
     **options: Any,
 ) -> None:
     """One phase for itself, under lock and journal, after the phases before it that touch nothing."""
     from deploy import operate, outlook
 
-    session = opened(system, env, start=not is_dry(context))
+    session = opened(system, env, start=not is_dry(context), hosts=hosts, limit=limit)
     phases = operate.alone(session, phase)
     if is_dry(context):
         emit(outlook.plan(session, ref, phases))

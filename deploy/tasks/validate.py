@@ -23,13 +23,15 @@ def post(
     system: str | None = None,
     env: str | None = None,
     signoffs: str | None = None,
+    hosts: str | None = None,
+    limit: str | None = None,
     format: str = "text",
     output: str | None = None,
 ) -> None:
     """Judge what is deployed: every item owed within the window."""
-    check_phase(
-        "validate.post", system, env, window=window, since=since, signoffs=signoffs, format=format, output=output
-    )
+    where = {"hosts": hosts, "limit": limit}
+    span = {"window": window, "since": since}
+    check_phase("validate.post", system, env, signoffs=signoffs, format=format, output=output, **span, **where)
 
 
 @command(name="all")

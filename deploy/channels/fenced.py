@@ -1,0 +1,61 @@
+"""The way to a host's shell for changes: fenced off from deployers that lost their lock, and stopped by Ctrl-C."""
+
+from __future__ import annotations
+
+import shlex
+import threading
+from dataclasses import dataclass
+
+from deploy.channels.transport import Deadline, Ended, Payload, Receive, Transport
+
+FENCED = 98  # our own exit: a newer deployer has been here
+
+# The host keeps the largest token that it has seen; a smaller one changes nothing any more.
+GUARD = """\
+_f={fence}
+mkdir -p -m 700 -- "${{_f%/*}}" || exit 1
+_t=$(cat -- "$_f" 2>/dev/null)
+if [ "${{_t:-0}}" -gt {token} ]; then
+  echo "a newer deployment (token $_t) has taken over; this one ({token}) changes nothing any more" >&2
+  exit {exit}
+fi
+if [ "${{_t:-0}}" -lt {token} ]; then printf %s {token} >"$_f.$$" && mv -f -- "$_f.$$" "$_f" || exit 1; fi
+"""
+
+
+@dataclass(frozen=True)
+class Fence:
+    """The fencing token of a lock, and the file in which each host keeps the largest one that it has seen."""
+
+    path: str
+    token: int
+
+    def guard(self) -> str:
+        return GUARD.format(fence=shlex.quote(self.path), token=self.token, exit=FENCED)
+
+
+@dataclass(frozen=True)
+class Fenced:
+    """A transport whose scripts ask the fence first, and stop at once when `stopped` is set."""
+
+    transport: Transport
+    fence: Fence | None
+    stopped: threading.Event
+
+    def run(
+        self,
+        script: str,
+        receive: Receive,
+        deadline: Deadline,
+        *,
+        grace: float = 0.0,
+        keep: bool = False,
+        payload: Payload | None = None,
+    ) -> Ended:
+        guarded = f"{{\n{self.fence.guard()}{script}}}\n" if self.fence else script
+        more = {"payload": payload} if payload else {}
+
+        def until() -> float:
+            return 0.0 if self.stopped.is_set() else deadline()
+
+        return self.transport.run(guarded, receive, until, grace=grace, keep=keep, **more)
