@@ -26,9 +26,7 @@ def build(context: Context, id: str, system: str | None = None, env: str | None 
     emit("\n".join(str(path) for path in record.build(opened(system, env), id)))
 
 
-@command(
-    a="the deployment before: its id, or the beginning or end of it", b="the deployment after", format="text or html"
-)
+@command(before=f"the earlier one; {WHICH}", after=f"the later one; {WHICH}", format="text or html")
 def compare(
     context: Context,
     before: str,
