@@ -11,7 +11,7 @@ import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,10 +52,11 @@ class Commit:
     parent: int | None
     message: str
     tree: Tree
+    author: bytes = AUTHOR
 
     def stream(self) -> bytes:
         """The commit in the format of `git fast-import`; every file is given anew."""
-        when = b"%s %d +0000" % (AUTHOR, FIRST_COMMIT + 3600 * (self.mark - 1))
+        when = b"%s %d +0000" % (self.author, FIRST_COMMIT + 3600 * (self.mark - 1))
         lines = [b"commit refs/heads/%s" % self.branch.encode(), b"mark :%d" % self.mark]
         lines += [b"author " + when, b"committer " + when, _data(self.message.encode())]
         lines += [b"from :%d" % self.parent, b"deleteall"] if self.parent else []
@@ -87,11 +88,11 @@ def files(folder: Path) -> Tree:
     return found
 
 
-def change(tree: Tree, name: str) -> tuple[str, Tree]:
+def change(tree: Tree, name: str, home: Path = HERE) -> tuple[str, Tree]:
     """What the author of a change says about it, and `tree` with its files added and its edits made."""
     import yaml  # here: a repository that is made already needs no parser
 
-    folder = HERE / "changes" / name
+    folder = home / "changes" / name
     changed = {**tree, **files(folder)}
     described = yaml.safe_load(changed.pop("edits.yaml"))
     for edit in described["edits"]:
@@ -112,7 +113,11 @@ def make_repository(path: Path) -> None:
 
     Tags: `v1`, `v2`. Branches: `main` (= v2) and BRANCHES. A repository of another template is kept beside the new one.
     """
-    fingerprint = _sources()
+    build(path, _sources(), commits)
+
+
+def build(path: Path, fingerprint: str, commits: Callable[[], Sequence[Commit]]) -> None:
+    """Makes `path` a repository of these commits (the first two are v1 and v2); nothing when its mark is this one."""
     if _fingerprint(path) == fingerprint:
         return
     stream = b"".join(commit.stream() for commit in commits())
@@ -128,9 +133,13 @@ def make_repository(path: Path) -> None:
 
 
 def _sources() -> str:
-    """A hash of all that the history is made of, this module included: it costs less than to make the history."""
-    parts = {Path(__file__).name: Path(__file__).read_bytes()}
-    parts |= {f"{name}/{file}": text for name in ("template", "changes") for file, text in files(HERE / name).items()}
+    return sources(HERE, __file__)
+
+
+def sources(home: Path, module: str) -> str:
+    """A hash of all that a history is made of, its module included: it costs less than to make the history."""
+    parts = {Path(name).name: Path(name).read_bytes() for name in (__file__, module)}
+    parts |= {f"{name}/{file}": text for name in ("template", "changes") for file, text in files(home / name).items()}
     hashes = [f"{hashlib.sha256(text).hexdigest()} {name}\n" for name, text in sorted(parts.items())]
     return hashlib.sha256("".join(hashes).encode()).hexdigest()
 
