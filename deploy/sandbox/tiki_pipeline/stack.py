@@ -36,8 +36,182 @@ The variables:
     SANDBOX_TIKI_AIRFLOW_PASSWORD
     SANDBOX_TIKI_SHOP_PORT         the practice shop, on 127.0.0.1; its own Compose project `<project>-shop`
 
-The release needs `shared` links for `.env`, `logs` and `data`. Compose files of a release, in order: docker-compose.yml,
-docker-compose.performance.yml, then SANDBOX_TIKI_OVERRIDE. Stateful services: postgres, redis. The others:
-airflow-init (runs once and ends with 0), airflow-apiserver, airflow-scheduler, airflow-dag-processor, airflow-worker.
-Migrations: layout `sql`, folder `migrations`, database crawl_data (DATABASE_URL).
+Of what is shared a release links `.env`; Airflow's logs and data lie in `shared/logs` and `shared/data`. Compose files
+of a release, in order: docker-compose.yml, docker-compose.performance.yml, then SANDBOX_TIKI_OVERRIDE. Stateful
+services: postgres, redis. The others: airflow-init (runs once and ends with 0), airflow-apiserver, airflow-scheduler,
+airflow-dag-processor, airflow-worker. Migrations: layout `sql`, folder `migrations`, database crawl_data.
 """
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from deploy.sandbox import ports
+from deploy.sandbox.environment import write_env
+from deploy.sandbox.postgres import silent
+from deploy.sandbox.private import Keyring, private_folder
+from deploy.sandbox.tiki_pipeline import airflow_venv, compose_plugin, engine, images, machine, override
+from deploy.sandbox.tiki_pipeline.history import make_repository
+
+Say = Callable[[str], None]
+USER, AIRFLOW_USER = "tiki", "operator"
+PUBLISHED = ("postgres", "redis", "api", "shop")
+SHOP_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What the sandbox of this checkout keeps for the practice pipeline."""
+
+    project: Path
+
+    @property
+    def folder(self) -> Path:
+        return self.project / ".local" / "tiki_pipeline"
+
+    @property
+    def env_file(self) -> Path:
+        return self.project / ".local" / "tiki_pipeline.env"
+
+    @property
+    def shared(self) -> Path:
+        return self.folder / "target" / "shared"
+
+    @property
+    def name(self) -> str:
+        """The Compose project: one for each checkout, since the Engine serves all of the machine."""
+        return f"tiki-{hashlib.sha256(str(self.project.resolve()).encode()).hexdigest()[:8]}"
+
+    def key(self, name: str) -> str:
+        return Keyring(self.folder / "keys.json").secret(name).reveal()
+
+    @cached_property
+    def ports(self) -> dict[str, int]:
+        """The published ports; those that containers of ours hold are kept, others only while nobody took them."""
+        kept = running(self.name) | running(f"{self.name}-shop")
+        return {name: self._port(self.folder / f"{name}.port", bool(kept)) for name in PUBLISHED}
+
+    def _port(self, path: Path, running: bool) -> int:
+        port = ports.remembered(path)
+        return port if port is not None and running else ports.choose(path)
+
+
+def prepare(project: Path, say: Say = silent) -> Stack:
+    """Have the Engine, Compose, Airflow, images, repository, settings and the shop ready; repeatable at any time.
+
+    The stack itself is not started: that is what a deployment does. ConfigError tells what the machine lacks.
+    """
+    host = engine.ensure(say)
+    compose_plugin.ensure(say)
+    programs = images.Programs.found(airflow_venv.ensure(say))
+    stack = Stack(project.resolve())
+    private_folder(stack.folder.parent)
+    private_folder(stack.folder)
+    for name in ("logs", "data"):
+        (stack.shared / name).mkdir(parents=True, exist_ok=True)
+    make_repository(stack.folder / "repository")
+    names = images.ensure(programs)
+    write_env(stack.shared / ".env", settings(stack, names))
+    override.write(stack.shared / "sandbox.yml", override.stack(programs, stack.name))
+    override.write(
+        stack.folder / "shop.yml", override.shop(programs, names["airflow"], stack.name, stack.ports["shop"])
+    )
+    write_env(stack.env_file, variables(stack, host, programs))
+    _start_shop(stack)
+    return stack
+
+
+def running(project: str) -> set[str]:
+    """The ids of a Compose project's containers that run."""
+    label = f"label=com.docker.compose.project={project}"
+    return set(machine.run(["docker", "ps", "--quiet", "--filter", label], timeout=30).split())
+
+
+def stop(project: Path) -> None:
+    """Stop the stack and the shop; containers and data stay. Nothing where there is no stack or no Engine."""
+    _each_project(project, ["stop"])
+
+
+def down(project: Path) -> None:
+    """Remove the stack and the shop with their data. Asks nothing: whoever calls has asked."""
+    _each_project(project, ["down", "--volumes", "--remove-orphans", "--timeout", "5"])
+
+
+def _each_project(project: Path, words: list[str]) -> None:
+    stack = Stack(project.resolve())
+    if not stack.env_file.exists() or not shutil.which("docker") or not engine.answers():
+        return
+    for name in (stack.name, f"{stack.name}-shop"):
+        machine.run([*compose_plugin.V2, "--project-name", name, *words], timeout=300)
+
+
+def _start_shop(stack: Stack) -> None:
+    argv = [*compose_plugin.V2, "--file", str(stack.folder / "shop.yml"), "--project-name", f"{stack.name}-shop"]
+    machine.run([*argv, "up", "--detach", "--wait"], timeout=SHOP_SECONDS)
+
+
+def settings(stack: Stack, image_names: dict[str, str]) -> dict[str, str]:
+    """What Compose reads from `.env`: every name of the template's .env.example."""
+    bind = {name: f"{ports.HOST}:{port}" for name, port in stack.ports.items()}
+    return {
+        "AIRFLOW_UID": str(os.geteuid()),
+        "COMPOSE_PROJECT_NAME": stack.name,
+        "AIRFLOW_IMAGE_NAME": image_names["airflow"],
+        "POSTGRES_IMAGE": image_names["postgres"],
+        "REDIS_IMAGE": image_names["redis"],
+        "POSTGRES_USER": USER,
+        "POSTGRES_PASSWORD": stack.key("postgres"),
+        "REDIS_PASSWORD": stack.key("redis"),
+        "_AIRFLOW_WWW_USER_USERNAME": AIRFLOW_USER,
+        "_AIRFLOW_WWW_USER_PASSWORD": stack.key("airflow"),
+        "AIRFLOW_FERNET_KEY": base64.urlsafe_b64encode(stack.key("fernet").encode()).decode(),
+        "AIRFLOW_JWT_SECRET": stack.key("jwt"),
+        "AIRFLOW_SECRET_KEY": stack.key("session"),
+        "POSTGRES_BIND": bind["postgres"],
+        "REDIS_BIND": bind["redis"],
+        "AIRFLOW_API_BIND": bind["api"],
+        "TIKI_SHARED_DIR": str(stack.shared),
+        "TIKI_BASE_URL": "http://shop:8000",
+        "TIKI_DAG_SCHEDULE_MODE": "scheduled",
+        "NOTIFY_WEBHOOK_URL": "",
+        "SMTP_HOST": "localhost",
+        "SMTP_MAIL_FROM": "airflow@example.com",
+    }
+
+
+def variables(stack: Stack, host: str, programs: images.Programs) -> dict[str, str]:
+    """What `system.yaml` of the practice pipeline asks its environment for."""
+    database, cache = stack.key("postgres"), stack.key("redis")
+    server = f"postgresql://{USER}:{database}@{ports.HOST}:{stack.ports['postgres']}"
+    redis = f"redis://:{cache}@{ports.HOST}:{stack.ports['redis']}"
+    found = {
+        "ROOT": str(stack.folder / "target"),
+        "REPOSITORY": str(stack.folder / "repository"),
+        "PROJECT": stack.name,
+        "COMPOSE": " ".join(compose_plugin.V2),
+        "OVERRIDE": str(stack.shared / "sandbox.yml"),
+        "DOCKER_HOST": host,
+        "DOCKER_SOCKET": host.removeprefix("unix://"),
+        "POSTGRES_USER": USER,
+        "POSTGRES_PASSWORD": database,
+        "POSTGRES_BIN": str(programs.postgres.folder),
+        "DATABASE_URL": f"{server}/crawl_data",
+        "DATABASE_ADMIN_URL": f"{server}/crawl_data",
+        "METADATA_URL": f"{server}/airflow",
+        "METADATA_ADMIN_URL": f"{server}/airflow",
+        "REDIS_PASSWORD": cache,
+        "REDIS_URL": f"{redis}/0",
+        "CACHE_URL": f"{redis}/1",
+        "API_URL": f"http://{ports.HOST}:{stack.ports['api']}",
+        "AIRFLOW_USER": AIRFLOW_USER,
+        "AIRFLOW_PASSWORD": stack.key("airflow"),
+        **{f"{name.upper()}_PORT": str(port) for name, port in stack.ports.items()},
+    }
+    return {f"SANDBOX_TIKI_{name}": value for name, value in found.items()}

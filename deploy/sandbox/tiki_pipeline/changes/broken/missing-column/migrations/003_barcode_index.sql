@@ -1,0 +1,1 @@
+CREATE INDEX CONCURRENTLY idx_products_barcode ON products (barcode);

@@ -1,0 +1,3 @@
+#!/bin/sh
+# As the official image: the command is what runs.
+exec "$@"
