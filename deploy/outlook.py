@@ -7,11 +7,14 @@ from pathlib import PurePosixPath
 
 from deploy import operate
 from deploy.command import Command
-from deploy.flow import step_of
+from deploy.deployment import Deployment
+from deploy.flow import ROLE, step_of
 from deploy.gate import IN_FLOW
+from deploy.reach import HERE
 from deploy.rollback import WayBack
 from deploy.secret import mask
 from deploy.session import Session
+from deploy.steps.base import Step
 from deploy.system import Phase
 
 
@@ -29,9 +32,26 @@ def plan(session: Session, ref: str | None, phases: Sequence[Phase] | None = Non
         lines += ["", f"# == {phase.name} =="]
         for name in phase.steps:
             step = step_of(name, deployment)
-            lines += [f"# -- {step.title}", *(render(command) for command in step.plan())]
+            lines += [f"# -- {step.title}{where(session, step)}", *(render(command) for command in step.plan())]
         lines += [f"# check {item.id}: {item.title}" for item in gate.items(phase.name, IN_FLOW)]
     return mask("\n".join(lines))
+
+
+def where(session: Session, step: Step) -> str:
+    """On which hosts a step's commands are to be run, where that is not this machine."""
+    hosts = session.site.hosts(ROLE)
+    named = hosts if step.each else hosts[:1]
+    return "" if named == [HERE] else f" (on {', '.join(named)})"
+
+
+def undoing(deployment: Deployment, step: Step, hosts: Sequence[str | None]) -> list[str]:
+    """How a step is undone; where it was done host by host, on each of them."""
+    lines = []
+    for host in hosts:
+        one = type(step)(deployment.at(host)) if host else step
+        place = f" (on {host})" if host and host != HERE else ""
+        lines += [f"# -- undo: {step.title}{place}", *(render(command) for command in one.undo_plan())]
+    return lines
 
 
 def variables(session: Session) -> list[str]:
@@ -61,7 +81,7 @@ def way_back(session: Session, to: str | None, choice: str) -> str:
             f"# deployment {journal.id}: {PurePosixPath(deployment.release)} -> {target}; database: {TOLD[way]}"
         )
         for step in back.steps():
-            lines += [f"# -- undo: {step.title}", *(render(command) for command in step.undo_plan())]
+            lines += undoing(deployment, step, back.hosts(step.name))
     return mask("\n".join(lines))
 
 

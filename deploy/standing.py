@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from deploy import duration
 from deploy.errors import ConfigError
+from deploy.flow import ROLE
 from deploy.journal import Journal
 from deploy.lock import Lock
+from deploy.question import Answer, Output, Shell, Unanswered
+from deploy.reach import HERE
 from deploy.record import seconds
 from deploy.reports import history as table
 from deploy.session import Session, outcome
@@ -69,11 +74,39 @@ def state(session: Session) -> dict[str, Any]:
         "system": session.system.name,
         "environment": session.environment.name,
         "release": now,
+        "hosts": releases(session),
         "last": row(journals[-1]) if journals else None,
         "unfinished": cut_off(session),
         "lock": lock_state(lock),
         "owed": owed(session, now),
     }
+
+
+def releases(session: Session) -> dict[str, str]:
+    """Who runs what: the current release of each host that gets releases; why, where that cannot be known."""
+    hosts, current = session.site.hosts(ROLE), shlex.quote(str(session.layout.current))
+    link = f"if [ -L {current} ]; then readlink {current}; else [ ! -e {current} ]; fi"
+    answers = session.site.answer([(host, Shell(link)) for host in hosts])
+    return {host: _release(answer) for host, answer in zip(hosts, answers, strict=True)}
+
+
+def _release(answer: Answer | Unanswered) -> str:
+    if isinstance(answer, Unanswered):
+        return f"unknown: {answer.why}"
+    assert isinstance(answer, Output)
+    return answer.out.strip().rpartition("/")[2] or "none"
+
+
+def fleet_lines(hosts: Mapping[str, str]) -> list[str]:
+    """A line for each release that runs somewhere in a fleet; versions that are mixed are said to be."""
+    if list(hosts) == [HERE]:
+        return []
+    groups: dict[str, list[str]] = {}
+    for host, release in hosts.items():
+        groups.setdefault(release, []).append(host)
+    lines = [f"  on {len(names):>3}      {release}: {', '.join(names)}" for release, names in groups.items()]
+    mixed = "  MIXED       the hosts do not run one release: deploy again, or roll back"
+    return [*lines, *([mixed] if len(groups) > 1 else [])]
 
 
 def cut_off(session: Session) -> dict[str, str] | None:
@@ -120,6 +153,7 @@ def show(session: Session, format: str) -> str:
         return json.dumps(found, indent=2)
     _only_text(format)
     lines = [f"{found['system']} in {found['environment']}", f"  release     {found['release'] or 'none'}"]
+    lines += fleet_lines(found["hosts"])
     if last := found["last"]:
         lines.append(f"  last        {last['deployment']}: {last['outcome']} ({last['ref']}, by {last['by']})")
     if found["unfinished"]:

@@ -40,6 +40,7 @@ class ReleaseStep(Step):
     name = "release"
     title = "prepare the release"
     touches = False
+    each = True
 
     @property
     def folder(self) -> str:
@@ -167,6 +168,12 @@ class SwitchStep(Step):
 
     name = "switch"
     title = "switch to the release"
+    each = True
+
+    def before(self) -> Facts:
+        """What was current; a first try that was cut off may have switched already."""
+        known = self.deployment.facts.get(self.name, {})
+        return {"from": known["from"] if "from" in known else current(self.deployment)}
 
     def plan(self) -> list[Command]:
         return [self._point(self.deployment.release)]
@@ -183,15 +190,15 @@ class SwitchStep(Step):
         return current(self.deployment) == self.deployment.release
 
     def do(self, progress: Progress) -> Facts:
-        before = current(self.deployment)
         for command in self.plan():
             self.deployment.site.execute(command)
-        return {"from": before, "to": self.deployment.release}
+        return {"to": self.deployment.release}
 
     def undo_plan(self) -> list[Command]:
-        """Back to the release before; where there was none, the link is taken away."""
-        if self.deployment.previous:
-            return [self._point(self.deployment.previous)]
+        """Back to what was current on this host; where nothing was, the link is taken away."""
+        before = self.deployment.facts.get(self.name, {}).get("from", self.deployment.previous)
+        if before:
+            return [self._point(before)]
         return [script(f"rm -f {shlex.quote(str(self.deployment.layout.current))}", "no release before")]
 
     def undo(self, facts: Facts, progress: Progress) -> Facts:
