@@ -24,18 +24,25 @@ from deploy.channels.shell import Surroundings, answer
 from deploy.channels.transport import Local
 from deploy.probes import known_probes
 from deploy.probes.base import Probe
-from deploy.question import Answer, Output, Question, Reply, Response, Rows, Shell, Unanswered
+from deploy.question import Answer, Data, Output, Question, Reply, Response, Rows, Shell, Unanswered
 from deploy.result import Status, Verdict, unknown
 from deploy.scope import Scope
 from deploy.secret import Secret
 
 RECORDED = Path(__file__).parent.parent / "recorded"
 PASS, FAIL, UNKNOWN, SKIPPED = Status.PASS, Status.FAIL, Status.UNKNOWN, Status.SKIPPED
-KINDS = {"output": Output, "rows": Rows, "reply": Reply, "response": Response, "unanswered": Unanswered}
+KINDS = {
+    "output": Output,
+    "rows": Rows,
+    "reply": Reply,
+    "response": Response,
+    "data": Data,
+    "unanswered": Unanswered,
+}
 ROOT = "/srv/engine"  # what the folder of a situation is called in a recording
 # fmt: off
 TOOLS = [
-    "cat", "cmp", "crontab", "cut", "date", "df", "dirname", "env", "find", "git", "grep", "head", "id", "ls", "mkdir",
+    "awk", "cat", "cmp", "crontab", "cut", "date", "df", "dirname", "env", "find", "git", "grep", "head", "id", "ls", "mkdir",
     "mktemp", "ps", "rm", "sed", "sh", "sha256sum", "sort", "systemctl", "tail", "tr", "wc",
 ]
 # fmt: on
