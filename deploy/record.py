@@ -105,6 +105,7 @@ def deployment_record(
         backups=list(backups(deployment)),
         migrations=list(migrations(deployment)),
         notes=list(notes(journal)),
+        failures=[record["reason"] for record in journal.all("failed")],
         signoffs_hold=gate.holds,
         how=how,
         hosts=dict(session.environment.hosts),
@@ -187,8 +188,6 @@ def notes(journal: Journal) -> Iterator[str]:
     for record in journal.all("step.done", step="load"):
         if record["facts"].get("samples"):
             yield f"Samples of what was loaded, for people to judge: {record['facts']['samples']}"
-    for record in journal.all("failed"):
-        yield f"Why it failed: {record['reason']}"
 
 
 def kept_by_a_rollback(facts: Mapping[str, Any]) -> Iterator[str]:

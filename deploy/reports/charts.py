@@ -43,7 +43,7 @@ def durations(seconds: Sequence[float]) -> str:
         js=[], css=[], width=260, height=48, margin=2, show_legend=False, show_x_labels=False, show_y_labels=False,
         show_y_guides=False, disable_xml_declaration=True, range=(0, max(seconds, default=1) or 1),
     )  # fmt: skip
-    chart.add("seconds", [None] * (SLOTS - len(seconds)) + list(seconds))
+    chart.add("seconds", [*seconds, *[None] * (SLOTS - len(seconds))])
     told = ", ".join(f"{each:.0f}" for each in seconds)
     return _inline(chart, f"Durations of the latest {len(seconds)} deployments in seconds: {told}")
 

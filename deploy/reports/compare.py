@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from deploy import plain
-from deploy.reports.lines import Line, lines, newest
+from deploy.reports.lines import Line, counts, lines, newest
 from deploy.reports.markdown import DeploymentRecord
 from deploy.reports.numbers import Number, numbers, short
-from deploy.result import OPEN, Result
+from deploy.result import OPEN, Result, Status
 
 Rows = Sequence[Mapping[str, Any]]
 NOT_THERE = "-"
@@ -28,7 +28,7 @@ class Comparison:
     def summary(self) -> str:
         worse = [row for row in self.items if row["Change"] == "worse"]
         better = [row for row in self.items if row["Change"] == "better"]
-        return f"{len(self.items)} items changed: {len(worse)} for the worse, {len(better)} for the better"
+        return f"{len(worse)} items changed for the worse, {len(better)} for the better"
 
     @property
     def facts(self) -> Rows:
@@ -60,18 +60,15 @@ class Comparison:
 
     @property
     def items(self) -> Rows:
-        """Items whose status differs, or that only one of both had."""
+        """Items whose status differs; those of a phase that only one of both reached are one row."""
         a, b = _lines(self.a), _lines(self.b)
-        rows = []
-        for key in dict.fromkeys([*b, *a]):
-            one, other = a.get(key), b.get(key)
-            if (one and one.status) != (other and other.status):
-                first = (other or one).first  # type: ignore[union-attr]
-                rows.append(
-                    {"Phase": key[0], "Item": first.item, "Title": first.title, "Severity": first.severity.value,
-                     "Before": _told(one), "After": _told(other), "Change": _change(one, other)}
-                )  # fmt: skip
-        return rows
+        both = {phase for phase, _ in a} & {phase for phase, _ in b}
+        keys = [key for key in dict.fromkeys([*b, *a]) if key[0] in both]
+        alone = {phase: None for phase, _ in [*b, *a] if phase not in both}
+        return [
+            *(_item(key, a.get(key), b.get(key)) for key in keys if _status(a.get(key)) != _status(b.get(key))),
+            *(_whole(phase, _of(phase, a), _of(phase, b)) for phase in alone),
+        ]
 
     @property
     def numbers(self) -> Rows:
@@ -138,6 +135,39 @@ def _lines(record: DeploymentRecord) -> dict[tuple[str, str], Line]:
 
 def _numbers(record: DeploymentRecord) -> dict[tuple[str, str], Number]:
     return {(number.item, number.host): number for number in numbers([("", _results(record))])}
+
+
+def _status(line: Line | None) -> Status | None:
+    return line.status if line else None
+
+
+def _of(phase: str, found: Mapping[tuple[str, str], Line]) -> list[Line]:
+    return [line for (name, _), line in found.items() if name == phase]
+
+
+def _item(key: tuple[str, str], one: Line | None, other: Line | None) -> dict[str, Any]:
+    known = (other or one).first  # type: ignore[union-attr]
+    return {
+        "Phase": key[0],
+        "Item": known.item,
+        "Title": known.title,
+        "Severity": known.severity.value,
+        "Before": _told(one),
+        "After": _told(other),
+        "Change": _change(one, other),
+    }
+
+
+def _whole(phase: str, one: Sequence[Line], other: Sequence[Line]) -> dict[str, Any]:
+    """A phase that only one of both reached: how many items it has, and how they stood."""
+    before, after = (
+        ", ".join(f"{number} {status}" for status, number in counts(line.first for line in found)) or NOT_THERE
+        for found in (one, other)
+    )
+    change = "gone" if one else "new"
+    title = "the whole phase"
+    return {"Phase": phase, "Item": f"{len(one or other)} items", "Title": title, "Severity": "", "Before": before,
+            "After": after, "Change": change}  # fmt: skip
 
 
 def _told(line: Line | None) -> str:

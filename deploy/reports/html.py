@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from deploy.reports.compare import Comparison
 
 TEMPLATES = Path(__file__).with_name("templates")
-EVIDENCE = 1_000_000  # characters of evidence that all items of a page have together
+EVIDENCE = 900_000  # characters of evidence that all items of a page have together
 MOST_CHARTS = 60
+MOST_GRAVE = 30  # items that are told above the checklist, too
 VERDICTS = {Readiness.READY: "ready", Readiness.NEEDS_FIXES: "fixes", Readiness.BLOCKED: "blocked"}  # their tones
 FAULTS = (Status.FAIL, Status.UNKNOWN)
 WORDS = {Status.PASS: "passed", Status.FAIL: "failed"}
@@ -50,6 +51,7 @@ def report(record: DeploymentRecord) -> str:
         phases=timeline(record.phases, record.signoffs_hold),
         sections=sections,
         filters=counts(line.first for _, found in sections for line in found),
+        most=MOST_GRAVE,
         gravest=gravest(line for _, found in by_phase(latest) for line in found),
         numbers=followed(record),
         waived=[result for result in latest if result.status is Status.WAIVED],

@@ -44,7 +44,8 @@ class DeploymentRecord:
 
     `signoffs` are mappings with item, by, at, note; `backups` and `migrations` are rows of a table, their keys the
     columns (for a backup: database, file, size, receipt, …); `notes` are what people must know (databases that were
-    kept, waivers that do not count). `signoffs_hold` tells whether pending items close the gate here.
+    kept, waivers that do not count); `failures` why it failed. `signoffs_hold` tells whether pending items close the
+    gate here.
 
     The rest is for pages: `how` it ended (succeeded, rolled back, stopped, open), `hosts` by role, `versions` by name,
     the results of the deployment `before` this one, the `durations` in seconds of the latest deployments (this one is
@@ -66,6 +67,7 @@ class DeploymentRecord:
     backups: Sequence[Mapping[str, Any]] = ()
     migrations: Sequence[Mapping[str, Any]] = ()
     notes: Sequence[str] = ()
+    failures: Sequence[str] = ()
     signoffs_hold: bool = True
     how: str = "succeeded"
     hosts: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -80,11 +82,12 @@ def report(record: DeploymentRecord) -> str:
     results = [result for phase in record.phases for result in phase.results]
     answered = [each for phase in record.phases for each in answers(phase.results)]
     waived = [result for result in results if result.status is Status.WAIVED]
+    notes = [*record.notes, *(f"Why it failed: {reason}" for reason in record.failures)]
     parts = [
         f"# {plain.markdown(record.outcome, 500)}",
         _verdict(results, record.signoffs_hold),
         "## Deployment record\n\n" + table([{"Record": key, "Value": value} for key, value in _facts(record).items()]),
-        _listed("Notes", [plain.markdown(note, 1000) for note in record.notes]),
+        _listed("Notes", [plain.markdown(note, 1000) for note in notes]),
         _listed("What does not hold", [_told(each) for each in answered if each.result.status in FAILING]),
         _listed("What awaits a signature", [_told(each) for each in answered if each.result.status is Status.PENDING]),
         "## Phases\n\n" + table([_phase(phase) for phase in record.phases]),
