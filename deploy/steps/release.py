@@ -195,16 +195,18 @@ class SwitchStep(Step):
         return {"to": self.deployment.release}
 
     def undo_plan(self) -> list[Command]:
-        """Back to what was current on this host; where nothing was, the link is taken away."""
-        before = self.deployment.facts.get(self.name, {}).get("from", self.deployment.previous)
+        return [self._back(self.deployment.facts.get(self.name, {}))]
+
+    def _back(self, facts: Facts) -> Command:
+        """To what was current on this host; where nothing was, the link is taken away."""
+        before = facts.get("from", self.deployment.previous)
         if before:
-            return [self._point(before)]
-        return [script(f"rm -f {shlex.quote(str(self.deployment.layout.current))}", "no release before")]
+            return self._point(before)
+        return script(f"rm -f {shlex.quote(str(self.deployment.layout.current))}", "no release before")
 
     def undo(self, facts: Facts, progress: Progress) -> Facts:
-        for command in self.undo_plan():
-            self.deployment.site.execute(command)
-        return {"to": self.deployment.previous}
+        self.deployment.site.execute(self._back(facts))
+        return {"to": facts.get("from", self.deployment.previous)}
 
 
 def fetch(repository: str, mirror: str) -> Script:

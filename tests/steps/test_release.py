@@ -140,14 +140,17 @@ def test_the_plan_is_shell_that_makes_the_same_release(source: Path) -> None:
 def test_switching_there_and_back(source: Path) -> None:
     first = made(source)
     assert not SwitchStep(first).done()
-    assert SwitchStep(first).do(Said()) == {"from": None, "to": first.release}
+    assert SwitchStep(first).before() == {"from": None}
+    assert SwitchStep(first).do(Said()) == {"to": first.release}
     second = made(source, change(source, "two"))
-    second.previous = first.release
+    found = SwitchStep(second).before()
     SwitchStep(second).do(Said())
     assert current(second) == second.release
-    SwitchStep(second).undo({}, Said())
+    second.learn("switch", found)
+    assert SwitchStep(second).before() == found  # a second try remembers what was before the first one
+    assert SwitchStep(second).undo(found, Said()) == {"to": first.release}
     assert current(second) == first.release
-    SwitchStep(first).undo({}, Said())
+    SwitchStep(first).undo({"from": None}, Said())
     assert current(first) is None
 
 
