@@ -6,9 +6,10 @@ import shlex
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 from deploy.channels.shell import compound, exports
-from deploy.channels.transport import ERR, OUT, Transport
+from deploy.channels.transport import ERR, OUT, Payload, Transport
 from deploy.command import Completed, Run, Script
 from deploy.errors import CommandFailed
 from deploy.secret import mask
@@ -25,27 +26,44 @@ def execute(
     transport: Transport,
     path: tuple[str, ...] = (),
     on_line: Callable[[str], None] | None = None,
+    payload: Payload | None = None,
 ) -> Completed:
     """Run one command to its end; `on_line` gets each line of both streams as it comes, masked.
 
-    Raises CommandFailed, with the last lines, for an exit that is not legal and for a timeout. What the command puts
-    in the background on purpose lives on.
+    A payload is its standard input, which is empty otherwise; a command that got one leaves nothing running. Raises
+    CommandFailed, with the last lines, for an exit that is not legal and for a timeout. What the command puts in the
+    background on purpose lives on.
     """
     printed = _Printed(on_line)
     started = time.monotonic()
     until = started + command.timeout
-    ended = transport.run(_script(command, path), printed.receive, lambda: until, grace=GRACE, keep=True)
+    script = _script(command, path, payload)
+    more: Any = {"payload": payload} if payload else {}  # a test double need not know of payloads
+    ended = transport.run(script, printed.receive, lambda: until, grace=GRACE, keep=payload is None, **more)
     printed.finish()
     if ended.exit is None or ended.exit not in command.exits - {NO_FOLDER}:
         raise CommandFailed(_name(command), ended.exit, "\n".join(printed.last))
     return Completed(ended.exit, printed.text(OUT), printed.text(ERR), time.monotonic() - started)
 
 
-def _script(command: Run | Script, path: tuple[str, ...]) -> str:
+def _script(command: Run | Script, path: tuple[str, ...], payload: Payload | None) -> str:
     before = exports(path, command.env, command.secrets)
     folder = f"cd -- {shlex.quote(command.cwd)} || exit {NO_FOLDER}\n" if command.cwd else ""
     work = shlex.join(command.argv) if isinstance(command, Run) else f"set -eu\neval {shlex.quote(command.text)}"
+    if payload:
+        return fed(before, f"{folder}{work}", payload.size)
     return compound(before, f"{folder}(\n{work}\n) </dev/null 3<&-\n_c=$?", "TERM", "$_c")
+
+
+def fed(before: str, work: str, size: int) -> str:
+    """One compound command that runs `work` on the next `size` bytes of its own standard input.
+
+    As with `compound`, the end of that input ends all. It can be watched for only after the payload has been read, so
+    the same process does both; its number goes ahead of the payload. What shells say when it is killed is not shown.
+    """
+    feed = f"sh -c 'echo $PPID'; head -c {size}; exec >/dev/null; read -r _; kill -TERM 0"
+    take = f"read -r _w\n(\n{work}\n) 3<&- 2>&4 4>&-\n_c=$?\nkill -KILL $_w\nexit $_c"
+    return f"{{\nexec 3<&0 4>&2 2>/dev/null\n{before}{{ {feed}; }} <&3 3<&- 4>&- | {{\n{take}\n}}\nexit $?\n}}\n"
 
 
 def _name(command: Run | Script) -> str:

@@ -8,8 +8,9 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
@@ -40,11 +41,26 @@ class Ended:
     held: bool = False
 
 
+@dataclass(frozen=True)
+class Payload:
+    """Bytes for a command's standard input: exactly `size` of them, in chunks of any size, each taken once."""
+
+    size: int
+    chunks: Iterable[bytes]
+
+
 class Transport(Protocol):
     """One way to a host's shell."""
 
     def run(
-        self, script: str, receive: Receive, deadline: Deadline, *, grace: float = 0.0, keep: bool = False
+        self,
+        script: str,
+        receive: Receive,
+        deadline: Deadline,
+        *,
+        grace: float = 0.0,
+        keep: bool = False,
+        payload: Payload | None = None,
     ) -> Ended:
         """Run a script of POSIX sh in a fresh shell and pass on what it prints, as it comes.
 
@@ -53,9 +69,21 @@ class Transport(Protocol):
         comes piecemeal must not be run half. `receive` gets the stream (1 or 2) and the bytes; `deadline` is asked
         again and again for the `time.monotonic()` at which to stop, and may say 0. Stopping kills all processes of
         the script, with TERM `grace` seconds before KILL. After an orderly end its background processes are killed
-        too, unless `keep`.
+        too, unless `keep`. A payload follows the script on the same standard input; the script reads it from there,
+        and its shell is `shell_for(script, payload)`, which leaves all of it to be read.
         """
         ...
+
+
+def shell_for(script: str, payload: Payload | None = None) -> str:
+    """The command line of the shell that gets a script, and what follows it, over its standard input.
+
+    A shell may read ahead of the script that it runs, and keep what it has read. So where a payload follows, the
+    script is read byte by byte, as far as it goes; a script that was cut off on its way is not run.
+    """
+    if payload is None:
+        return "sh"
+    return f"sh -c 'eval \"$(dd bs=1 count={len(script.encode())} 2>/dev/null)\"'"
 
 
 def local_environment(ours: Mapping[str, str]) -> dict[str, str]:
@@ -67,12 +95,19 @@ class Local:
     """This machine."""
 
     def run(
-        self, script: str, receive: Receive, deadline: Deadline, *, grace: float = 0.0, keep: bool = False
+        self,
+        script: str,
+        receive: Receive,
+        deadline: Deadline,
+        *,
+        grace: float = 0.0,
+        keep: bool = False,
+        payload: Payload | None = None,
     ) -> Ended:
         home = Path.home()
         # The script's shell has another shell above it, in the same process group: `kill $PPID` must not be us.
         process = subprocess.Popen(
-            ["sh", "-c", "sh; exit $?"],
+            ["sh", "-c", f"{shell_for(script, payload)}; exit $?"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -83,7 +118,7 @@ class Local:
         )
         ended = Ended(None)
         try:
-            ended = _converse(process, script.encode(), receive, deadline)
+            ended = _converse(process, chain([script.encode()], payload.chunks if payload else ()), receive, deadline)
         finally:
             if ended.exit is None or not keep:
                 _kill_group(process, grace if ended.exit is None else 0.0)
@@ -93,9 +128,9 @@ class Local:
         return ended
 
 
-def _converse(process: subprocess.Popen[bytes], script: bytes, receive: Receive, deadline: Deadline) -> Ended:
-    """Feed the script, pass on the output, until the shell has ended or the deadline is there."""
-    with _Pipes(process, script, receive) as pipes:
+def _converse(process: subprocess.Popen[bytes], given: Iterable[bytes], receive: Receive, deadline: Deadline) -> Ended:
+    """Feed what is given, pass on the output, until the shell has ended or the deadline is there."""
+    with _Pipes(process, given, receive) as pipes:
         while (left := deadline() - time.monotonic()) > 0:
             pipes.turn(min(left, TICK))
             if process.poll() is not None:
@@ -107,9 +142,10 @@ def _converse(process: subprocess.Popen[bytes], script: bytes, receive: Receive,
 class _Pipes:
     """The three pipes of a process, without blocking on any of them."""
 
-    def __init__(self, process: subprocess.Popen[bytes], script: bytes, receive: Receive) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], given: Iterable[bytes], receive: Receive) -> None:
         assert process.stdin and process.stdout and process.stderr
-        self.process, self.pending, self.receive = process, memoryview(script), receive
+        self.process, self.given, self.receive = process, iter(given), receive
+        self.pending = memoryview(b"")
         self.stdin = process.stdin.fileno()
         self.open = {process.stdout.fileno(): OUT, process.stderr.fileno(): ERR}
         self.selector = selectors.DefaultSelector()
@@ -148,11 +184,11 @@ class _Pipes:
 
     def _write(self) -> None:
         try:
+            if not self.pending:
+                self.pending = memoryview(next(self.given))
             written = os.write(self.stdin, self.pending[:CHUNK])
             self.pending = self.pending[written:]
-        except BrokenPipeError:
-            self.pending = self.pending[:0]  # the shell is gone; its exit tells the rest
-        if not self.pending:
+        except (StopIteration, BrokenPipeError):  # all is written, or the shell is gone; its exit tells the rest
             self.selector.unregister(self.stdin)
 
     def _read(self, fd: int) -> bool:
