@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import ClassVar
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from deploy.probes.base import Probe
 from deploy.probes.bounds import Bounded, Regex
 from deploy.probes.reading import every, words
-from deploy.probes.sh import STATE, quote, volume
+from deploy.probes.sh import STATE, needs, quote, volume
 from deploy.question import Output, Shell
 from deploy.result import Verdict, judged, unknown
 from deploy.scope import Scope
@@ -117,6 +118,63 @@ class Same(Probe):
 
     def judge(self, output: Output) -> Verdict:
         return judged(output.exit == 0, "the same content", "differs" if output.exit else "the same", output.out)
+
+
+class Expected(BaseModel):
+    """What a file must be without its carriage returns: its size in bytes, its sha256."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    size: int | None = Field(None, ge=0)
+    sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
+
+
+class Content(Probe):
+    """Every file has the content it should have, whichever line endings it was checked out with.
+
+    Expected is what stands here for each file, what a manifest says (lines of `sha256sum`), or just that it is there.
+    """
+
+    name: ClassVar[str] = "files.content"
+    example: ClassVar[str] = "folder: '{release}'\nfiles: {src/db_pool.py: {size: 4207}}\nmanifest: CONTENT.sha256"
+    folder: str = "{release}"
+    files: Mapping[str, Expected] = {}
+    manifest: str | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> Content:
+        if not self.files and not self.manifest:
+            raise ValueError("write `files`, `manifest`, or both")
+        return self
+
+    def ask(self, scope: Scope) -> Shell:
+        manifest = f"expected <{quote(scope, self.manifest)} || exit 3" if self.manifest else ""
+        files = f'for path in {quote(scope, *self.files)}; do content - "$path"; done' if self.files else ""
+        start = f"{STATE}{needs('tr', 'wc', 'sha256sum')}\ncd {quote(scope, self.folder)} || exit 3"
+        return Shell("\n".join([start, CONTENT, manifest, files]))
+
+    def judge(self, output: Output) -> Verdict:
+        return every("the content expected", [self._state(*line) for line in words(output)], {"as expected"}, UNSEEN)
+
+    def _state(self, wanted: str, path: str, is_: str, size: str = "", sha256: str = "") -> tuple[str, str]:
+        mine = self.files.get(path, Expected()) if wanted == "-" else Expected(sha256=wanted)
+        if is_ != "there":
+            return is_, path
+        if mine.size not in (None, int(size)):
+            return f"{size} bytes, not {mine.size}", path
+        return ("as expected" if mine.sha256 in (None, sha256) else "other content"), path
+
+
+UNSEEN = frozenset({"permission denied"})
+CONTENT = """content() {
+  is=$(state "$2") || exit 127
+  if [ "$is" = there ] && [ ! -r "$2" ]; then is='permission denied'; fi
+  if [ "$is" != there ]; then printf '%s\\t%s\\t%s\\n' "$1" "$2" "$is"; return; fi
+  size=$(tr -d '\\r' <"$2" | wc -c) || exit 3
+  sum=$(tr -d '\\r' <"$2" | sha256sum) || exit 3
+  printf '%s\\t%s\\tthere\\t%d\\t%s\\n' "$1" "$2" "$size" "${sum%% *}"
+}
+expected() { tr -d '\\r' | while read -r sum file; do content "$sum" "${file#\\*}"; done; }
+"""
 
 
 class Free(Bounded, Probe):

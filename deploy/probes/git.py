@@ -52,6 +52,58 @@ class Clean(Probe):
         return judged(not changed, "a clean working copy", f"{len(changed)} changed files", output.out)
 
 
+class Branch(Probe):
+    """A working copy is on the branch, or the branch is merged into the one that it is on."""
+
+    name: ClassVar[str] = "git.branch"
+    example: ClassVar[str] = "path: '{repository}'\nbranch: main"
+    path: str
+    branch: str = Field(min_length=1)
+
+    def ask(self, scope: Scope) -> Shell:
+        branch = quote(scope, self.branch)
+        return Shell(f"""{needs("git")}
+cd {quote(scope, self.path)} || exit 3
+now=$(git rev-parse --abbrev-ref HEAD) || exit 3
+printf '%s\\n%s\\n' {branch} "$now"
+[ "$now" != {branch} ] || exit 0
+head=$(git rev-parse -q --verify refs/heads/{branch} || git rev-parse -q --verify refs/remotes/origin/{branch}) || {{
+  echo 'no such branch'; exit 0; }}
+git merge-base --is-ancestor "$head" HEAD; code=$?
+case $code in 0) echo merged ;; 1) echo 'not merged' ;; *) exit 3 ;; esac""")
+
+    def judge(self, output: Output) -> Verdict:
+        wanted, now, *merged = output.out.splitlines()
+        found = f"on {now}" + "".join(f", {wanted}: {state}" for state in merged)
+        return judged(now == wanted or merged == ["merged"], f"on {wanted}, or {wanted} merged", found)
+
+
+class Behind(Probe):
+    """A working copy has all that its remote has of a branch; the remote is asked, and nothing is fetched."""
+
+    name: ClassVar[str] = "git.behind"
+    example: ClassVar[str] = "path: '{repository}'\nremote: origin\nbranch: main"
+    path: str
+    remote: str = "origin"
+    branch: str = Field("main", min_length=1)
+
+    def ask(self, scope: Scope) -> Shell:
+        branch = quote(scope, f"refs/heads/{self.branch}")
+        return Shell(
+            f"""{needs("git")}
+cd {quote(scope, self.path)} || exit 3
+told=$(git ls-remote --exit-code -- {quote(scope, self.remote)} {branch}) || exit 3
+head=${{told%%[!0-9a-f]*}}
+if git cat-file -e "$head^{{commit}}" 2>/dev/null; then git rev-list --count "HEAD..$head" || exit 3
+else echo 'commits that are not here'; fi""",
+            timeout=30,
+        )
+
+    def judge(self, output: Output) -> Verdict:
+        found = output.out.strip()
+        return judged(found == "0", "not behind", f"behind by {found}")
+
+
 class Ignored(Probe):
     """At the commit, every path is ignored by git and not tracked."""
 

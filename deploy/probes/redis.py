@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import ClassVar
 
-from pydantic import BeforeValidator
+from pydantic import Field
 
 from deploy.probes.base import Probe
-from deploy.probes.bounds import version
+from deploy.probes.bounds import Bounded, version
+from deploy.probes.sizes import UNITS, Bytes
 from deploy.question import Redis, Reply
 from deploy.result import Verdict, judged, unknown
 from deploy.scope import Scope
 
-UNITS = {"": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
-
-
-def _bytes(size: Any) -> Any:
-    if not isinstance(size, str):
-        return size
-    match = re.fullmatch(r"(\d+) ?(KB|MB|GB|)", size.strip())
-    if not match:
-        raise ValueError("write bytes as a number, or with KB, MB or GB: 512MB")
-    return int(match[1]) * UNITS[match[2]]
-
 
 class Ping(Probe):
-    """The cache answers."""
+    """The cache answers PONG; one that wants a password first cannot be judged."""
 
     name: ClassVar[str] = "redis.ping"
     example: ClassVar[str] = "cache: cache"
@@ -37,7 +26,7 @@ class Ping(Probe):
         return Redis(self.cache, ("PING",))
 
     def judge(self, reply: Reply) -> Verdict:
-        return judged(reply.value in ("PONG", True), "PONG", str(reply.value))
+        return judged(reply.value == "PONG", "PONG", str(reply.value))
 
 
 class Version(Probe):
@@ -65,7 +54,7 @@ class Memory(Probe):
     name: ClassVar[str] = "redis.memory"
     example: ClassVar[str] = "cache: cache\nbelow: 512MB"
     cache: str = "cache"
-    below: Annotated[int, BeforeValidator(_bytes)]
+    below: Bytes
 
     def ask(self, scope: Scope) -> Redis:
         return Redis(self.cache, ("INFO", "memory"))
@@ -75,6 +64,27 @@ class Memory(Probe):
         if not used.isdigit():
             return unknown(expected, "the cache did not tell its memory")
         return judged(int(used) < self.below, expected, f"{int(used) / UNITS['MB']:.1f} MB")
+
+
+class HitRate(Bounded, Probe):
+    """Enough of the lookups since the cache started found their key, in per cent; too few lookups are unknown."""
+
+    name: ClassVar[str] = "redis.hit_rate"
+    example: ClassVar[str] = "cache: cache\nabove: 80\nlookups: 100"
+    cache: str = "cache"
+    lookups: int = Field(1, ge=1)
+
+    def ask(self, scope: Scope) -> Redis:
+        return Redis(self.cache, ("INFO", "stats"))
+
+    def judge(self, reply: Reply) -> Verdict:
+        told = [info(reply).get(name, "") for name in ("keyspace_hits", "keyspace_misses")]
+        if not all(text.isdigit() for text in told):
+            return unknown(self.text(" %"), "the cache did not tell its lookups")
+        hits, misses = map(int, told)
+        if hits + misses < self.lookups:
+            return unknown(self.text(" %"), f"{hits + misses} of at least {self.lookups} lookups")
+        return self.verdict(round(100 * hits / (hits + misses), 1), " %", f"{hits} hits, {misses} misses")
 
 
 def info(reply: Reply) -> dict[str, str]:

@@ -3,10 +3,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+import redis
 from pydantic import ValidationError
 
 from deploy.channels import redis as channel
-from deploy.probes.redis import Memory, Version
+from deploy.probes.redis import HitRate, Memory, Ping, Version
 from deploy.question import Redis, Reply
 from deploy.sandbox.valkey import Valkey
 from deploy.secret import Secret
@@ -27,8 +28,13 @@ SITUATIONS = [
     Situation("redis.memory", "fails", FAIL, {"below": 1000}),
     Situation("redis.memory", "missing", UNKNOWN, {"below": "1 GB"}, env=AWAY),
     Situation("redis.memory", "denied", UNKNOWN, {"below": "1GB"}, env=WRONG),
+    Situation("redis.hit_rate", "holds", PASS, {"above": 60, "lookups": 3}),
+    Situation("redis.hit_rate", "fails", FAIL, {"above": 80}),
+    Situation("redis.hit_rate", "unknown-few", UNKNOWN, {"above": 10, "lookups": 100}),
+    Situation("redis.hit_rate", "missing", UNKNOWN, {"above": 80}, env=AWAY),
+    Situation("redis.hit_rate", "denied", UNKNOWN, {"above": 80}, env=WRONG),
 ]
-KEPT = ("redis_version", "used_memory")
+KEPT = ("redis_version", "used_memory", "keyspace_hits", "keyspace_misses")
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +42,10 @@ def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     valkey = Valkey(tmp_path_factory.mktemp("cache"), Secret("a-password-of-tests"))
     valkey.start(lambda text: None)
     url = valkey.url
+    lookups = [Redis("cache", ("GET", name)) for name in ("x", "x", "y")]
+    with redis.Redis.from_url(url) as client:
+        client.set("x", "1")
+    channel.answer(lookups, Secret(url))
     yield {"right": url, "wrong": url.replace("a-password-of-tests", "no"), "away": "redis://127.0.0.1:1/0"}
     valkey.stop()
 
@@ -57,6 +67,12 @@ def test_info_as_text_is_read_as_well() -> None:
     assert Version(at_least="7.10").judge(Reply(text)).status is FAIL
     assert Memory(below=10).judge(Reply(text)).status is UNKNOWN
     assert Version(at_least="7").judge(Reply(None)).status is UNKNOWN
+
+
+def test_no_lookups_are_no_rate_and_a_complaint_is_no_pong() -> None:
+    assert HitRate(above=0).judge(Reply({"keyspace_hits": 0, "keyspace_misses": 0})).status is UNKNOWN
+    assert HitRate(above=0).judge(Reply("NOAUTH Authentication required.")).status is UNKNOWN
+    assert Ping().judge(Reply("NOAUTH Authentication required.")).status is FAIL
 
 
 def test_a_size_that_nobody_understands_is_refused() -> None:

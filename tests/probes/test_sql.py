@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from deploy.channels import postgres as channel
 from deploy.errors import ConfigError
 from deploy.probes.sql import Connect, Indexes, NoRows, Value, statement
+from deploy.probes.sqlstats import CacheHit
 from deploy.question import Answer, Rows, Shell, Sql, Unanswered
 from deploy.result import Status
 from deploy.scope import Scope
@@ -90,6 +91,15 @@ SITUATIONS = [
     Situation("sql.room", "fails", FAIL, {"copies": 1e12}),
     Situation("sql.room", "missing", UNKNOWN, {}, without=("df",)),
     Situation("sql.room", "denied", UNKNOWN, env=WRONG),
+    Situation("sql.cache_hit", "holds", PASS, {"above": 10}),
+    Situation("sql.cache_hit", "fails", FAIL, {"above": 100}),
+    Situation("sql.cache_hit", "unknown-few", UNKNOWN, {"above": 10, "blocks": 10**9}),
+    Situation("sql.cache_hit", "missing", UNKNOWN, {"above": 10}, env=AWAY),
+    Situation("sql.cache_hit", "denied", UNKNOWN, {"above": 10}, env=WRONG),
+    Situation("sql.connections", "holds", PASS, {"below": 99}),
+    Situation("sql.connections", "fails", FAIL, {"below": 0.1}),
+    Situation("sql.connections", "missing", UNKNOWN, {"below": 99}, env=AWAY),
+    Situation("sql.connections", "denied", UNKNOWN, {"below": 99}, env=WRONG),
 ]
 
 SCHEMA = """
@@ -107,6 +117,7 @@ insert into listing values ('a', 1, 2), ('b', 1, 2), ('b', 3, null);
 insert into extraction
 select n, case when n % 2 = 0 then 'osm' else 'serper' end, n % 4 <> 0, now() from generate_series(1, 8) n;
 grant select on all tables in schema public to reader;
+select count(*) from extraction; reset role; select pg_stat_force_next_flush();
 """
 
 
@@ -151,6 +162,10 @@ def test_a_decimal_is_compared_as_it_is_written() -> None:
     assert judged(Decimal("0.85"), above=0.85) is FAIL
     assert judged(Decimal("0.85"), at_least=0.85) is PASS
     assert judged(0.85, above=0.85) is FAIL
+
+
+def test_an_idle_database_has_no_cache_hit_ratio() -> None:
+    assert CacheHit(above=0).judge(Rows((((None, None),),))).status is UNKNOWN
 
 
 def test_too_few_samples_are_unknown_whatever_the_value() -> None:
