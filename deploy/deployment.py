@@ -123,6 +123,7 @@ class Deployment:
             "commit": self.commit,
             "deployment": self.id,
             **({"migrations": str(folder / self.system.migrations.folder)} if self.system.migrations else {}),
+            **({"trial_run": str(trial["run_id"])} if (trial := self.facts.get("trial", {})).get("run_id") else {}),
         }
         params = {**self.environment.parameters, "load_id": self.data_load or self.load_id}
         return Scope(names=names, since=self.data_since or self.started, params=params)

@@ -80,6 +80,7 @@ class Situation:
     def scope(self, root: str) -> Scope:
         names = {name: f"{root}/{name}" for name in ("release", "shared", "releases", "current", "backups", "system")}
         names |= {"root": root, "repository": f"{root}/repository", "commit": "HEAD", "python": sys.executable}
+        names |= {"trial_run": "trial-of-the-tests"}
         return Scope(names, datetime.fromisoformat(self.since) if self.since else None)
 
 
