@@ -12,10 +12,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from deploy.endpoints import Airflow, Cache, Database, Docker, Frozen, Hidden, Ssh
 from deploy.errors import nearest
+from deploy.workflows import LoadDag, Workflows
 from deploy.workload import Compose
 
 PHASES = (
@@ -97,14 +98,24 @@ class LoadTask(Task):
 
 
 class Load(Frozen):
-    """The data that a deployment loads, how it is recognised in the database, and how it is taken back."""
+    """The data that a deployment loads, how it is recognised in the database, and how it is taken back.
+
+    It is loaded by `commands`, or by Airflow, of which a DAG is run and judged: one of the two.
+    """
 
     database: str = "app"
-    commands: tuple[LoadTask, ...] = Field(min_length=1)
+    commands: tuple[LoadTask, ...] = ()
+    airflow: LoadDag | None = None
     count: str  # SQL: rows of the load `:load_id`
     undo: str | None = None  # SQL file in the system's folder
     undo_commands: tuple[Task, ...] = ()  # run in the previous release, after the SQL
     samples: str | None = None  # SQL: rows to export for people to judge
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Load:
+        if bool(self.commands) == bool(self.airflow):
+            raise ValueError("should have either `commands` or `airflow`")
+        return self
 
 
 class Backup(Frozen):
@@ -232,6 +243,7 @@ class System(Frozen):
     processes: Processes = Processes()
     compose: Compose | None = None
     load: Load | None = None
+    workflows: Workflows | None = None
     backup: Backup = Backup()
     critical: Mapping[str, Any] = {}
 

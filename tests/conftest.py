@@ -26,9 +26,14 @@ FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", 
 
 
 class ByCost(LoadScopeScheduling):
-    """Files below tests/engine share a sandbox, which takes long to make: each stays whole, and they come first."""
+    """Files below tests/engine share a sandbox, which takes long to make: each stays whole, and they come first.
+
+    One Airflow serves all of tests/airflow, on one worker.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
+        if nodeid.startswith("tests/airflow/"):
+            return "tests/airflow"
         return nodeid.partition("::")[0] if nodeid.startswith("tests/engine/") else nodeid
 
 

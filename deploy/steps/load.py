@@ -9,14 +9,18 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from deploy.command import Command, Run, Statement
+from deploy.command import Command, Request, Run, Statement
 from deploy.deployment import Deployment
 from deploy.errors import ConfigError, StepFailed
+from deploy.steps.airflow import Run as DagRun
+from deploy.steps.airflow import dag, triggering
 from deploy.steps.base import Facts, Progress, Step
 from deploy.system import Load, LoadTask, Task
+from deploy.workflows import LoadDag
 
 POLL = 0.5  # seconds between two looks at how far a load is
 
@@ -42,7 +46,16 @@ class LoadStep(Step):
         return self.deployment.system.load
 
     def plan(self) -> list[Command]:
+        if self.load.airflow:
+            return [self._triggering(self.load.airflow)]
         return [self._run(task) for task in self.load.commands]
+
+    def _triggering(self, load: LoadDag, run_id: str = "") -> Request:
+        """The run of the load's DAG, under a name of ours; rows are marked by what its configuration says."""
+        scope = self.deployment.scope()
+        conf = {key: scope.fill(value) if isinstance(value, str) else value for key, value in load.conf.items()}
+        marks = {"load_id": self.deployment.load_id, "release": self.deployment.release}
+        return triggering(load.dag, run_id or f"load-{self.deployment.load_id}", {**conf, **marks})
 
     def _run(self, task: Task, release: str | None = None) -> Run:
         scope = self.deployment.scope(release)
@@ -59,7 +72,7 @@ class LoadStep(Step):
         An earlier deployment may have made it; then checks look at that load's rows, and at data since it began.
         """
         known = marker(self.deployment)
-        names = {task.name for task in self.load.commands}
+        names = {self.load.airflow.dag} if self.load.airflow else {task.name for task in self.load.commands}
         done = names == set(known.get("done", ())) and self._rows(known["load_id"]) > 0
         if done:
             self.deployment.data_load = known["load_id"]
@@ -82,6 +95,10 @@ class LoadStep(Step):
             known = {"load_id": self.deployment.load_id, "started": self.deployment.started.isoformat(), "done": []}
             self._mark(known)
         seconds: dict[str, float] = {}
+        if self.load.airflow and self.load.airflow.dag not in known["done"]:
+            seconds[self.load.airflow.dag] = self._by_airflow(self.load.airflow, progress)
+            known["done"].append(self.load.airflow.dag)
+            self._mark(known)
         for task in self.load.commands:
             if task.name not in known["done"]:
                 seconds[task.name] = self._one(task, progress)
@@ -89,6 +106,29 @@ class LoadStep(Step):
                 self._mark(known)
         rows = self._rows(self.deployment.load_id)
         return {"load_id": self.deployment.load_id, "rows": rows, "seconds": seconds, "samples": self._samples()}
+
+    def _by_airflow(self, load: LoadDag, progress: Progress) -> float:
+        """Trigger the DAG, follow the run, judge it. A paused DAG would only queue it, and we are no scheduler."""
+        site = self.deployment.site
+        if dag(site, load.dag)["is_paused"]:
+            raise StepFailed(f"The DAG {load.dag} is paused, so its run would wait for ever: unpause it first.")
+        run = self._next_run(load)
+        site.execute(self._triggering(load, run.id))
+        try:
+            told = run.follow(progress, load.timeout)
+        except BaseException:
+            run.end()
+            raise
+        run.require_success(told)
+        return float(told["seconds"] or 0)
+
+    def _next_run(self, load: LoadDag) -> DagRun:
+        """The run to follow: one that a first try began, or after those that failed a new one."""
+        run, tries = DagRun(self.deployment.site, load.dag, f"load-{self.deployment.load_id}"), 1
+        while run.state() == "failed":
+            tries += 1
+            run = replace(run, id=f"load-{self.deployment.load_id}-{tries}")
+        return run
 
     def _mark(self, known: dict[str, Any]) -> None:
         path = str(self.deployment.layout.control / "loads" / f"{self.deployment.release}.json")

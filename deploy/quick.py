@@ -1,0 +1,108 @@
+"""The quick way back: the DAGs change places again in seconds, and nothing else is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from deploy.errors import ConfigError, PersonNeeded
+from deploy.journal import Journal
+from deploy.operate import Options, refuse_half_a_restore, taken_over
+from deploy.rollback import WayBack, told
+from deploy.session import Session
+from deploy.site import Site
+from deploy.steps.airflow import pauses, set_pauses
+from deploy.steps.schedule import both, require_way_back, switched
+from deploy.view import View
+from deploy.workflows import Workflows
+
+STEP = "switch-schedule"
+TRIED = "switch.tried"  # the journal's word for a switch there and back; `over` when all is as it was again
+
+
+def switch_back(session: Session, options: Options, view: View) -> Journal:
+    """Undo the newest deployment's switch of the schedule alone, verified and journaled.
+
+    All else of the deployment stays, and a full rollback later on undoes the rest. Raises ConfigError when no switch is
+    in force, PersonNeeded when Airflow does not follow.
+    """
+    with _newest(session, view) as journal:
+        if STEP not in WayBack(session.of(journal), journal).begun():
+            fix = f"For all that was changed: invoke rollback --env={session.environment.name}"
+            raise ConfigError("the newest deployment's switch is not in force", where="--quick", fix=fix)
+        found: Mapping[str, bool] = session.of(journal).facts.get(STEP, {}).get("pauses", {})
+        journal.append("undo.intended", step=STEP, quick=True, by=options.operator(session))
+        done = _tried(session, journal, found)
+        journal.append("undo.done", step=STEP, quick=True, facts=done)
+    view.say(f"As before the deployment: {_words(done['now'])}.")
+    return journal
+
+
+def try_switch(session: Session, options: Options, view: View) -> dict[str, Any]:
+    """Switch to the other DAG and back again, reading the pauses each time; what was seen on the way.
+
+    What a try that was cut off left behind is put right first. The pauses are put back whatever happens.
+    """
+    known, site = _workflows(session), session.site
+    with _newest(session, view) as journal:
+        _finish(session, journal, view)
+        require_way_back(site, known)
+        found = pauses(site, both(known))
+        other = {name: not paused for name, paused in switched(known).items()}
+        if found == other:
+            other = switched(known)
+        journal.append(TRIED, found=found, over=False, by=options.operator(session))
+        try:
+            set_pauses(site, other)
+            there = pauses(site, both(known))
+        finally:
+            back = _tried(session, journal, found)
+            journal.append(TRIED, found=found, over=True)
+    view.say(f"{_words(found)}; there: {_words(there)}; back: {_words(back['now'])}.")
+    return {"found": found, "there": there, "back": back["now"]}
+
+
+def _finish(session: Session, journal: Journal, view: View) -> None:
+    last = journal.last(TRIED)
+    if last and not last["over"]:
+        _tried(session, journal, last["found"])
+        journal.append(TRIED, found=last["found"], over=True)
+        view.say("A try that was cut off is put right.")
+
+
+def _tried(session: Session, journal: Journal, found: Mapping[str, bool]) -> dict[str, Any]:
+    """Put the pauses back; where Airflow does not follow, a person must hear which they should be."""
+    try:
+        return put_back(session.site, found)
+    except BaseException as error:
+        journal.append("undo.failed", step=STEP, error=told(error))
+        text = f"The DAGs could not be switched back. They should be: {_words(found)}.\n{told(error)}\nThen:"
+        raise PersonNeeded(text, [f"invoke rollback --quick --env={session.environment.name}"]) from error
+
+
+def put_back(site: Site, found: Mapping[str, bool]) -> dict[str, Any]:
+    """The pauses as they were found; what `changed`, and what they are `now`, read again."""
+    changed = set_pauses(site, found)
+    return {"changed": changed, "now": pauses(site, found)}
+
+
+@contextmanager
+def _newest(session: Session, view: View) -> Iterator[Journal]:
+    """The journal of the newest deployment, under its lock."""
+    refuse_half_a_restore(session)
+    journals = session.archive.journals()
+    if not journals:
+        raise ConfigError(f"nothing is deployed in {session.environment.name}", where=session.environment.name)
+    with taken_over(session, journals[-1], view):
+        yield session.archive.open(journals[-1])
+
+
+def _workflows(session: Session) -> Workflows:
+    if session.system.workflows is None:
+        raise ConfigError("`workflows:` is missing", where=f"{session.system.folder}/system.yaml")
+    return session.system.workflows
+
+
+def _words(found: Mapping[str, bool]) -> str:
+    return ", ".join(f"{name} {'paused' if paused else 'running'}" for name, paused in found.items())

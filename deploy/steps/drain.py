@@ -1,0 +1,126 @@
+"""Draining: no new work is begun, and what runs is waited for, before anything is stopped."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+
+from deploy.command import Command, Run
+from deploy.errors import StepFailed
+from deploy.steps.airflow import busy, pauses, pausing, read, set_pauses
+from deploy.steps.base import Facts, Progress, Step
+from deploy.steps.variables import workflows
+
+POLL = 1.0  # seconds between two looks at what runs
+SHOWN = 3
+
+
+class DrainStep(Step):
+    """Pause the DAGs that are not paused, and wait for running tasks (and Celery's); undo unpauses only those."""
+
+    name = "drain"
+    title = "drain the workflows"
+
+    def plan(self) -> list[Command]:
+        known = workflows(self)
+        names = known.drain.dags or (known.original, known.optimised)
+        return [*(pausing(name, True) for name in names), *self._celery()]
+
+    def before(self) -> Facts:
+        """Which DAGs are not paused; a first try that was cut off may have paused some already."""
+        known = list(self.deployment.facts.get(self.name, {}).get("unpaused", []))
+        return {"unpaused": list(dict.fromkeys([*known, *self._unpaused()]))}
+
+    def _unpaused(self) -> list[str]:
+        site, names = self.deployment.site, workflows(self).drain.dags
+        if names:
+            return [name for name, paused in pauses(site, names).items() if not paused]
+        return [row["dag_id"] for row in read(site, "dags", paused="false")["dags"] if not row["is_paused"]]
+
+    def done(self) -> bool:
+        return not self._unpaused() and not self.working()
+
+    def do(self, progress: Progress) -> Facts:
+        site, timeout = self.deployment.site, workflows(self).drain.timeout
+        paused = set_pauses(site, dict.fromkeys(self._unpaused(), True))
+        progress.say(f"paused: {', '.join(paused) or 'nothing was left to pause'}")
+        began = time.monotonic()
+        most = 0
+        while working := self.working():
+            most = max(most, len(working))
+            progress.count(most - len(working), most, f"tasks ended, waiting for {listed(working)}")
+            if time.monotonic() - began > timeout:
+                raise StepFailed(f"Still at work after {timeout:g} s: {listed(working)}.")
+            time.sleep(POLL)
+        return {"waited": round(time.monotonic() - began, 3)}
+
+    def working(self) -> list[str]:
+        """What is at work: task instances as Airflow knows them, and what Celery's workers have in hand."""
+        names = workflows(self).drain.dags or ("~",)
+        return [*busy(self.deployment.site, names), *(task for run in self._celery() for task in self._active(run))]
+
+    def _celery(self) -> list[Run]:
+        argv = workflows(self).drain.active
+        note = "what Celery's workers have in hand"
+        return [Run(argv, timeout=60, exits=frozenset({0, 69}), on="control", note=note)] if argv else []
+
+    def _active(self, run: Run) -> list[str]:
+        done = self.deployment.site.execute(run)
+        return [] if done.exit == 69 else active(done.out)  # 69: no worker answers, so none is at work
+
+    def undo_plan(self) -> list[Command]:
+        return [pausing(name, False) for name in self.deployment.facts.get(self.name, {}).get("unpaused", [])]
+
+    def undo(self, facts: Facts, progress: Progress) -> Facts:
+        return {"unpaused": set_pauses(self.deployment.site, dict.fromkeys(facts.get("unpaused", []), False))}
+
+
+class ResumeStep(Step):
+    """Let the DAGs run again that the draining paused."""
+
+    name = "resume"
+    title = "let the workflows run again"
+
+    @property
+    def wanted(self) -> list[str]:
+        """What the draining paused, but for a DAG that was handed over since."""
+        facts = self.deployment.facts
+        handed = {workflows(self).original} if "switch-schedule" in facts else set()
+        return [name for name in facts.get("drain", {}).get("unpaused", []) if name not in handed]
+
+    def plan(self) -> list[Command]:
+        known = workflows(self)
+        names = self.wanted or known.drain.dags or (known.original, known.optimised)
+        return [pausing(name, False) for name in names]
+
+    def done(self) -> bool:
+        return not any(pauses(self.deployment.site, self.wanted).values())
+
+    def do(self, progress: Progress) -> Facts:
+        return {"unpaused": set_pauses(self.deployment.site, dict.fromkeys(self.wanted, False))}
+
+    def undo_plan(self) -> list[Command]:
+        return [pausing(name, True) for name in self.wanted]
+
+    def undo(self, facts: Facts, progress: Progress) -> Facts:
+        """Pause again what the draining had paused: what is undone next was done while they were paused."""
+        return {"paused": set_pauses(self.deployment.site, dict.fromkeys(self.wanted, True))}
+
+
+def active(text: str) -> list[str]:
+    """The names of the tasks in `celery inspect active --json`. StepFailed for anything that is not that."""
+    start = text.find("{")
+    try:
+        workers = json.loads(text[start:]) if start >= 0 else None
+    except ValueError:
+        workers = None
+    if not isinstance(workers, dict):
+        raise StepFailed(f"Celery does not tell what its workers do: {text.strip()[:200] or 'nothing was said'}")
+    return [f"{worker}: {task.get('name', '?')}" for worker, tasks in workers.items() for task in tasks]
+
+
+def listed(names: Iterable[str]) -> str:
+    known = list(names)
+    more = f" and {len(known) - SHOWN} more" if len(known) > SHOWN else ""
+    return ", ".join(known[:SHOWN]) + more

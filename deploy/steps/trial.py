@@ -1,0 +1,129 @@
+"""A small run of the optimised DAG, with its own values; afterwards pauses and variables are what they were."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from deploy.command import Command
+from deploy.errors import StepFailed
+from deploy.steps.airflow import Run, parse_again, part, pauses, pausing, read, set_pauses, triggering
+from deploy.steps.base import Facts, Progress, Step
+from deploy.steps.variables import remembered, set_values, setting, workflows
+from deploy.workflows import Trial
+
+
+class TrialStep(Step):
+    """Trigger a run of our own name, follow it, judge it; what it needed to change is put back in any case."""
+
+    name = "trial"
+    title = "try a small run"
+
+    @property
+    def trial(self) -> Trial:
+        return workflows(self).trial
+
+    @property
+    def dag(self) -> str:
+        return self.trial.dag or workflows(self).optimised
+
+    @property
+    def known(self) -> Mapping[str, Any]:
+        return self.deployment.facts.get(self.name, {})
+
+    def plan(self) -> list[Command]:
+        settings = [setting(name, value, True) for name, value in self.trial.variables.items()]
+        run = triggering(self.dag, f"trial-{self.deployment.id}", self.trial.conf)
+        return [*settings, run, pausing(self.dag, False)]
+
+    def before(self) -> Facts:
+        """The name of the run, and what it will change; what a first try remembered of that counts."""
+        site, known = self.deployment.site, self.known
+        former = remembered(site, self.trial.variables, known.get("former", {}))
+        found = {**pauses(site, [self.dag]), **known.get("pauses", {})}
+        tries = int(known.get("tries", 0)) + 1
+        run_id = f"trial-{self.deployment.id}" + (f"-{tries}" if tries > 1 else "")
+        return {"run_id": run_id, "tries": tries, "former": former, "pauses": found}
+
+    def done(self) -> bool:
+        """Whether our run was there already and succeeded, and nothing is left to put back."""
+        known = self.known
+        if not known.get("run_id") or Run(self.deployment.site, self.dag, known["run_id"]).state() != "success":
+            return False
+        self._put_back(known)
+        return True
+
+    def do(self, progress: Progress) -> Facts:
+        run = Run(self.deployment.site, self.dag, self.known["run_id"])
+        began = datetime.now(UTC)
+        with self._small(progress):
+            self.deployment.site.execute(triggering(self.dag, run.id, self.trial.conf))
+            set_pauses(self.deployment.site, {self.dag: False})
+            told = self._followed(run, progress)
+        run.require_success(told)
+        return {**told, "rows": self._rows(began), "others": self._others(began, run.id)}
+
+    @contextmanager
+    def _small(self, progress: Progress) -> Iterator[None]:
+        """While this lasts the variables are the trial's; whatever ends it, a Ctrl-C included, they are put back."""
+        site, limit = self.deployment.site, workflows(self).parse_timeout
+        try:
+            if set_values(site, self.trial.variables):
+                parse_again(site, [self.dag], progress, limit)
+            yield
+        finally:
+            changed = self._put_back(self.known)
+        if changed:
+            parse_again(site, [self.dag], progress, limit)
+
+    def _followed(self, run: Run, progress: Progress) -> dict[str, Any]:
+        """Where we stop looking, the run must not go on without us."""
+        try:
+            return run.follow(progress, self.trial.timeout)
+        except BaseException:
+            run.end()
+            raise
+
+    def _put_back(self, known: Mapping[str, Any]) -> list[str]:
+        """The pauses first, for a DAG that is not paused could begin another run with the trial's values."""
+        set_pauses(self.deployment.site, known.get("pauses", {}))
+        return set_values(self.deployment.site, known.get("former", {}))
+
+    def _rows(self, began: datetime) -> int | None:
+        """How many rows arrived, where the system tells how to count them."""
+        if not self.trial.rows:
+            return None
+        text = self.trial.rows
+        sql = self.deployment.system.text(f"sql/{text}") if text.endswith(".sql") else text
+        query = sql.replace("%", "%%").replace(":since", "%(since)s").encode()
+        with self.deployment.site.connect(self.trial.database) as connection:
+            row = connection.execute(query, {"since": began}).fetchone()
+        if row is None or row[0] is None:
+            raise StepFailed("The trial's `rows` query answers nothing; it must answer one number.")
+        return int(row[0])
+
+    def _others(self, began: datetime, own: str) -> list[str]:
+        """Runs that were not ours: unpausing may begin the one that its schedule owes, with the trial's values."""
+        found = read(self.deployment.site, f"dags/{part(self.dag)}/dagRuns", order_by="-run_after", limit="20")
+        runs = [run for run in (found or {}).get("dag_runs", []) if run["dag_run_id"] != own and run["start_date"]]
+        return [run["dag_run_id"] for run in runs if datetime.fromisoformat(run["start_date"]) >= began]
+
+    def undo_plan(self) -> list[Command]:
+        former, found = self.known.get("former", {}), self.known.get("pauses", {})
+        return [
+            *(pausing(name, paused) for name, paused in found.items()),
+            *(setting(name, value, True) for name, value in former.items()),
+        ]
+
+    def undo(self, facts: Facts, progress: Progress) -> Facts:
+        """Nothing of it may be left: the run is ended, pauses and variables are as they were.
+
+        A later step may have changed them since; it is undone before this one.
+        """
+        began = time.monotonic()
+        ended = bool(facts.get("run_id")) and Run(self.deployment.site, self.dag, facts["run_id"]).end()
+        changed = self._put_back(facts)
+        return {"ended": ended, "variables": changed, "seconds": round(time.monotonic() - began, 3)}
