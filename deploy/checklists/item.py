@@ -28,7 +28,7 @@ class Item:
     `due` is the span after a deployment at which it is owed (`1h`; empty: judged in the flow only), `over` the span of
     data that its probe looks at, `on` a host role, `only` the environments it applies to (none: all of them), `line`
     its line in the checklist, `sources` the owners' own ids for it. With `signoff` and a probe, the probe collects the
-    evidence and a person signs. What is asked `once` holds in its own phase only, for a later one changes it.
+    evidence and a person signs. What is `transient` holds in its own phase only, for a later one changes it.
     """
 
     id: str
@@ -46,7 +46,7 @@ class Item:
     line: int = 0
     sources: tuple[str, ...] = ()
     signoff: bool = False
-    once: bool = False
+    transient: bool = False
 
 
 def _id(text: str) -> str:
@@ -93,7 +93,7 @@ class Binding(BaseModel):
     only: Words = ()
     action: str = ""
     note: str = ""
-    once: bool = False
+    transient: bool = False
     sources: Words = ()
 
     @model_validator(mode="after")
@@ -128,7 +128,7 @@ def _item(entry: Entry, binding: Binding, probe: Probe | None) -> Item:
         note=_note(binding),
         line=entry.line,
         sources=binding.sources,
-        once=binding.once,
+        transient=binding.transient,
         signoff=probe is None or bool(binding.signoff),
     )
 
