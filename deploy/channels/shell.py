@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from deploy.channels.transport import ERR, OUT, Ended, Transport
-from deploy.errors import ConfigError
+from deploy.errors import ConfigError, Unreachable
 from deploy.question import Output, Shell, Unanswered
 from deploy.secret import Secret
 
@@ -52,7 +52,11 @@ def answer(questions: Sequence[Shell], transport: Transport, surroundings: Surro
     while waves:
         wave = waves.pop(0)
         batch = Batch([questions[index] for index in wave], surroundings)
-        ended = transport.run(batch.script(), batch.receive, batch.deadline)
+        try:
+            ended = transport.run(batch.script(), batch.receive, batch.deadline)
+        except Unreachable as error:
+            missing = Unanswered(error.why, error.fix)
+            return [answers.get(index, missing) for index in range(len(questions))]
         settled = batch.settle(ended)
         answers.update({wave[position]: found for position, found in settled.items()})
         rest = [index for position, index in enumerate(wave) if position not in settled]

@@ -97,10 +97,10 @@ class Host:
 
     def processes(self) -> dict[int, str]:
         """Command lines of what runs on this host, by process id as seen from here."""
-        ours, found = os.readlink(f"/proc/{self.init}/ns/pid"), {}
+        ours, found = Path(f"/proc/{self.init}/ns/pid").readlink(), {}
         for path in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
-                if os.readlink(path / "ns/pid") == ours:
+                if (path / "ns/pid").readlink() == ours:
                     found[int(path.name)] = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
         return {pid: line for pid, line in found.items() if line}
 

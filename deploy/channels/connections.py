@@ -1,0 +1,124 @@
+"""The SSH connections of an environment: each host's is opened once and kept for the whole command."""
+
+from __future__ import annotations
+
+import atexit
+import itertools
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Protocol
+
+from deploy.channels.addresses import parse
+from deploy.channels.transport import Transport
+from deploy.endpoints import Ssh
+from deploy.errors import Unreachable
+
+AT_ONCE = 16  # connections that are opened at the same time: more only wait for each other
+
+
+class Remote(Transport, Protocol):
+    """A host over SSH: a shell, and ways to what only the host can reach. May be used from many threads."""
+
+    def connect(self) -> object:
+        """Have a connection; Unreachable says why there is none."""
+        ...
+
+    def forward(self, address: str, port: int) -> tuple[str, int]:
+        """A port of this machine's loopback that leads to an address and port as the host sees them."""
+        ...
+
+    def forward_socket(self, path: str, near: str) -> None:
+        """Have the socket file `near` of this machine lead to one of the host."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Connections:
+    """All hosts by their addresses, as the environment writes them. May be used from many threads."""
+
+    def __init__(self, ssh: Ssh) -> None:
+        self.ssh = ssh
+        self._lock = threading.Lock()
+        self._folder = Path(tempfile.mkdtemp(prefix="ssh-"))  # 0700, for sockets
+        self._remotes: dict[str, Remote] = {}
+        self._make = _maker(ssh, self._folder)
+        self._ports: dict[tuple[str, str, int], tuple[str, int]] = {}
+        self._sockets: dict[tuple[str, str], str] = {}
+        atexit.register(self.close)
+
+    def transport(self, host: str) -> Remote:
+        """The way to a host's shell; connects when it is first used. ConfigError for what is no host."""
+        parse(host)
+        with self._lock:
+            if host not in self._remotes:
+                self._remotes[host] = self._make(host)
+            return self._remotes[host]
+
+    def open(self, hosts: Iterable[str]) -> dict[str, Unreachable]:
+        """Connect to all of them at once; those that cannot be reached, and why."""
+        remotes = {host: self.transport(host) for host in dict.fromkeys(hosts)}
+        if not remotes:
+            return {}
+        with ThreadPoolExecutor(min(AT_ONCE, len(remotes))) as pool:
+            found = dict(zip(remotes, pool.map(_failure, remotes.values()), strict=True))
+        return {host: error for host, error in found.items() if error}
+
+    def forward(self, host: str, address: str, port: int) -> tuple[str, int]:
+        """An address and port of this machine that lead to those which the host sees; made once, and kept.
+
+        Raises Unreachable.
+        """
+        remote, key = self.transport(host), (host, address, port)
+        remote.connect()
+        with self._lock:
+            if key not in self._ports:
+                self._ports[key] = remote.forward(address, port)
+            return self._ports[key]
+
+    def forward_socket(self, host: str, path: str) -> str:
+        """A socket file of this machine, in a folder of ours alone, that leads to one of the host; as `forward`."""
+        remote = self.transport(host)
+        remote.connect()
+        with self._lock:
+            if (host, path) not in self._sockets:
+                near = str(self._folder / f"s{len(self._sockets)}")
+                remote.forward_socket(path, near)
+                self._sockets[host, path] = near
+            return self._sockets[host, path]
+
+    def close(self) -> None:
+        """Close all connections, ports and sockets. What is used afterwards is opened anew."""
+        atexit.unregister(self.close)
+        with self._lock:
+            for remote in self._remotes.values():
+                remote.close()
+            self._remotes.clear()
+            self._ports.clear()
+            self._sockets.clear()
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _failure(remote: Remote) -> Unreachable | None:
+    try:
+        remote.connect()
+    except Unreachable as error:
+        return error
+    return None
+
+
+def _maker(ssh: Ssh, folder: Path) -> Callable[[str], Remote]:
+    """What makes the way to one host; Fabric is loaded only where it is used."""
+    if ssh.transport == "openssh":
+        from deploy.channels.openssh import OpenSsh
+
+        numbers = itertools.count()
+        return lambda host: OpenSsh(host, ssh, folder / f"m{next(numbers)}")
+    from deploy.channels.ssh import Fabric, Means
+
+    means = Means(ssh)
+    return lambda host: Fabric(host, means)

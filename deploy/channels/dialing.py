@@ -1,0 +1,121 @@
+"""How a host is dialled: what the user's ssh configuration says of it, its gateway, and what went wrong, in words."""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import paramiko
+
+from deploy.endpoints import Ssh
+from deploy.errors import Unreachable
+
+T = TypeVar("T")
+ERRORS = (OSError, EOFError, paramiko.SSHException)
+DROPPED = 12  # tries at a host that hangs up before it greets: sshd does so at random when many connect at once
+PAUSE = (0.05, 0.3)  # seconds between tries: some jitter, so that many clients do not come back together
+
+
+def patiently(connect: Callable[[], T], host: str, ssh: Ssh) -> T:
+    """Connect, again where that may help, a bounded number of times; Unreachable says why it did not."""
+    failed = 0
+    while True:
+        try:
+            return connect()
+        except ERRORS as error:
+            if failed >= _tries(error, ssh.retries):
+                raise explained(host, error, ssh) from error
+        failed += 1
+        time.sleep(random.uniform(*PAUSE) * failed)  # noqa: S311 - nothing secret about it
+
+
+def _tries(error: Exception, retries: int) -> int:
+    if isinstance(error, socket.gaierror | paramiko.AuthenticationException | FileNotFoundError | PermissionError):
+        return 0
+    if isinstance(error, EOFError | ConnectionResetError | paramiko.SSHException) and retries:
+        return 0 if isinstance(error, paramiko.ChannelException) else DROPPED
+    return retries
+
+
+def explained(host: str, error: Exception, ssh: Ssh) -> Unreachable:
+    """What went wrong while connecting, and what a person can do about it."""
+    return Unreachable(host, *_words(error, ssh))
+
+
+def _words(error: Exception, ssh: Ssh) -> tuple[str, str]:
+    for kind, words in _KNOWN.items():
+        if isinstance(error, kind):
+            return words(error, ssh)
+    return str(error) or type(error).__name__, ""
+
+
+def _os_error(error: Any, ssh: Ssh) -> tuple[str, str]:
+    if isinstance(error, paramiko.ssh_exception.NoValidConnectionsError):
+        error = next(iter(error.errors.values()))
+    named = os.strerror(error.errno).lower() if error.errno else str(error)
+    fix = "Is sshd running there, on this port?" if error.errno == errno.ECONNREFUSED else ""
+    return f"{named}{f': {error.filename}' if error.filename else ''}", fix
+
+
+def _denied(error: Any, ssh: Ssh) -> tuple[str, str]:
+    allowed = getattr(error, "allowed_types", [])
+    takes = f" (it takes: {', '.join(allowed)})" if allowed else ""
+    key = f"the key {ssh.identity}" if ssh.identity else "any key of the agent or of ~/.ssh"
+    return f"the login was refused{takes}", f"Does the user there accept {key}? Passwords are never used."
+
+
+_KNOWN: dict[type[Exception], Callable[[Any, Ssh], tuple[str, str]]] = {
+    socket.gaierror: lambda error, ssh: ("its name does not resolve", "Check the spelling of the host."),
+    TimeoutError: lambda error, ssh: (f"no answer within {ssh.connect_timeout:g} s", "Is it up, and is port 22 open?"),
+    paramiko.PasswordRequiredException: lambda error, ssh: (
+        "the key needs its passphrase",
+        "Give the key to ssh-agent (ssh-add), and leave `identity` out.",
+    ),
+    paramiko.AuthenticationException: _denied,
+    paramiko.ChannelException: lambda error, ssh: (f"its gateway cannot reach it ({error.text})", ""),
+    ConnectionResetError: lambda error, ssh: ("it closed the connection before it greeted", ""),
+    OSError: _os_error,
+    EOFError: lambda error, ssh: ("it closed the connection before it greeted", ""),
+}
+
+
+@dataclass
+class Place:
+    """What ssh's configuration says of a host: where it is, and how one logs in."""
+
+    name: str  # the host's real name or address
+    port: int
+    alias: str  # what known_hosts calls it, without the port
+    user: str | None = None
+    jump: str | None = None
+    command: str | None = None
+    keys: list[str] = field(default_factory=list)
+    only_keys: bool = False
+
+
+def look_up(config: paramiko.SSHConfig, name: str, user: str | None, port: int | None) -> Place:
+    """A host as the configuration knows it; what was written for the environment goes first."""
+    found = config.lookup(name)
+    real = found.get("hostname", name)
+    keys = [key for key in found.get("identityfile", []) if Path(key).is_file()]
+    return Place(
+        real,
+        port or int(found.get("port", 22)),
+        found.get("hostkeyalias", real),
+        user or found.get("user"),
+        _unless_none(found.get("proxyjump")),
+        _unless_none(found.get("proxycommand")),
+        keys,
+        found.get("identitiesonly", "no") == "yes",
+    )
+
+
+def _unless_none(value: str | None) -> str | None:
+    return None if value is None or value.lower() == "none" else value
