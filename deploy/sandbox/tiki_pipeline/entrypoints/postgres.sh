@@ -1,6 +1,6 @@
 #!/bin/sh
-# As the official image: the first start makes the data folder, the database POSTGRES_DB, and runs the scripts in
-# /docker-entrypoint-initdb.d; every start runs the server as the user postgres.
+# As the official image: the first start makes the data folder and the database POSTGRES_DB, every start runs the server
+# as the user postgres.
 set -eu
 
 if [ "$(id -u)" = 0 ]; then
@@ -20,9 +20,6 @@ first_start() {
     pg_ctl -D "$PGDATA" -w -o "-c listen_addresses='' -k /run/postgresql" start
     export PGHOST=/run/postgresql
     psql --set=ON_ERROR_STOP=1 --quiet --username="$POSTGRES_USER" --dbname=postgres --command="CREATE DATABASE $POSTGRES_DB"
-    for script in /docker-entrypoint-initdb.d/*.sh; do
-        [ ! -e "$script" ] || . "$script"
-    done
     unset PGHOST
     pg_ctl -D "$PGDATA" -m fast -w stop
 }
