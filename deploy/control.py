@@ -182,13 +182,20 @@ class There:
         return None if done.exit == NO else float(done.out)
 
     def refresh(self) -> None:
-        """Bring the mirror in line: journals that are new there, or longer, are fetched; others stay."""
-        listed = [line.split(" ", 1) for line in self._run(LISTING).out.splitlines()]
-        for size, name in ((int(size), name) for size, name in listed):
+        """Bring the mirror in line: journals that are new there, or longer, are fetched.
+
+        What that host does not have any more is kept in `gone`, apart from what counts.
+        """
+        listed = dict(reversed(line.split(" ", 1)) for line in self._run(LISTING).out.splitlines())
+        for name, size in listed.items():
             path = self.folder / name
-            if not path.exists() or path.stat().st_size != size or name.endswith(".head"):
+            if not path.exists() or path.stat().st_size != int(size) or name.endswith(".head"):
                 path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
                 durable.replace(path, self.text(name) or "")
+        for path in [*self.folder.glob("journals/*.jsonl"), *self.folder.glob("journals/*.head")]:
+            if f"journals/{path.name}" not in listed:
+                (self.folder / "gone").mkdir(exist_ok=True, mode=0o700)
+                path.replace(self.folder / "gone" / path.name)
 
     def _run(self, text: str) -> Completed:
         whole = f"umask 077\nmkdir -p -m 700 -- {_q(self.far)}\ncd -- {_q(self.far)}\n{text}"

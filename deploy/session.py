@@ -23,7 +23,7 @@ from deploy.control import ControlFolder, Here, There
 from deploy.deployment import Deployment, Layout
 from deploy.discover import SYSTEM_FILE, choose, find_systems
 from deploy.errors import ConfigError
-from deploy.folders import PROJECT, folders
+from deploy.folders import PROJECT, folders, state
 from deploy.gate import Gate, Prompt
 from deploy.journal import Archive, Journal
 from deploy.lock import FENCE, Lock
@@ -55,7 +55,7 @@ class Session:
         if host == HERE:
             return Here(Path(far))
         place = hashlib.sha256(f"{host}\0{far}".encode()).hexdigest()[:8]
-        mirror = PROJECT / ".local" / "control" / f"{self.system.name}-{self.environment.name}-{place}"
+        mirror = state() / "control" / f"{self.system.name}-{self.environment.name}-{place}"
         return There(far, self.site.reach.transport(host), mirror)
 
     @cached_property
