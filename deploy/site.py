@@ -13,7 +13,7 @@ from deploy.command import Command, Completed, Request, Run, Statement
 from deploy.endpoints import Airflow as AirflowApi
 from deploy.endpoints import Database
 from deploy.endpoints import Docker as DockerEngine
-from deploy.errors import ConfigError, nearest
+from deploy.errors import ConfigError, Unreachable, nearest
 from deploy.question import Airflow, Answer, Docker, Question, Redis, Shell, Sql, Unanswered
 from deploy.reach import Reach
 from deploy.secret import Secret
@@ -81,8 +81,8 @@ class Site:
             return []
         asking = [self._channel(batch) for batch in batches.values()]
         with ThreadPoolExecutor(len(asking)) as pool:
-            for batch, answers in zip(batches.values(), pool.map(lambda ask: ask(), asking), strict=True):
-                batch.answers = list(answers)
+            for batch, answers in zip(batches.values(), pool.map(_asked, batches.values(), asking), strict=True):
+                batch.answers = answers
         return [batch.answers[place] for batch, place in places]
 
     def _channel(self, batch: _Batch) -> Callable[[], Sequence[Answer | Unanswered]]:
@@ -211,6 +211,14 @@ class _Batch:
         if question not in self.questions:  # by equality: their mappings cannot be hashed
             self.questions.append(question)
         return self.questions.index(question)
+
+
+def _asked(batch: _Batch, ask: Callable[[], Sequence[Answer | Unanswered]]) -> list[Answer | Unanswered]:
+    """The answers to a batch; when the host that leads there cannot be reached, none of its questions has one."""
+    try:
+        return list(ask())
+    except Unreachable as error:
+        return [Unanswered(error.why, error.fix)] * len(batch.questions)
 
 
 def _target(host: str, question: Question) -> Hashable:

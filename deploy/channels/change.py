@@ -11,7 +11,7 @@ from typing import Any
 from deploy.channels.shell import compound, exports
 from deploy.channels.transport import ERR, OUT, Payload, Transport
 from deploy.command import Completed, Run, Script
-from deploy.errors import CommandFailed
+from deploy.errors import CommandFailed, Unreachable
 from deploy.secret import mask
 
 GRACE = 5.0  # seconds between TERM and KILL
@@ -31,16 +31,20 @@ def execute(
     """Run one command to its end; `on_line` gets each line of both streams as it comes, masked.
 
     A payload is its standard input, which is empty otherwise; a command that got one leaves nothing running. Raises
-    CommandFailed, with the last lines, for an exit that is not legal and for a timeout. What the command puts in the
-    background on purpose lives on.
+    CommandFailed, with the last lines, for an exit that is not legal and for a timeout; Unreachable, which is one, when
+    the host cannot be reached or is lost. What the command puts in the background on purpose lives on.
     """
     printed = _Printed(on_line)
     started = time.monotonic()
     until = started + command.timeout
     script = _script(command, path, payload)
     more: Any = {"payload": payload} if payload else {}  # a test double need not know of payloads
-    ended = transport.run(script, printed.receive, lambda: until, grace=GRACE, keep=payload is None, **more)
-    printed.finish()
+    try:
+        ended = transport.run(script, printed.receive, lambda: until, grace=GRACE, keep=payload is None, **more)
+    except Unreachable as error:
+        raise error.during(_name(command)) from error
+    finally:
+        printed.finish()
     if ended.exit is None or ended.exit not in command.exits - {NO_FOLDER}:
         raise CommandFailed(_name(command), ended.exit, "\n".join(printed.last))
     return Completed(ended.exit, printed.text(OUT), printed.text(ERR), time.monotonic() - started)
