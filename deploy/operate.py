@@ -100,7 +100,7 @@ def recorded(session: Session, deployment: Deployment, journal: Journal, gate: G
     finally:
         try:
             for path in write_record(session, deployment, journal, gate):
-                view.say(f"{path.stem}: {path}")
+                view.say(f"{'page' if path.suffix == '.html' else path.stem}: {path}")
         except OSError as error:
             view.say(f"The report could not be written: {error.strerror}.")
 

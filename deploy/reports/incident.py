@@ -17,7 +17,7 @@ TOLD_ELSEWHERE = frozenset({"seq", "at", "kind", "hash", "prev", "previous", "re
 TO_FILL_IN = "_To be filled in by a person._"
 FIELDS = ("Impact", "Found by", "Cause", "Actions", "Prevention", "Follow-ups", "Owner")
 RECOVERY = "## Time to recovery"
-PLACEHOLDER = re.compile(r"\W*(to be filled in.*|tb[acd]|todo|fixme|unknown|x+|\?+)?\W*", re.I)
+PLACEHOLDER = re.compile(r"[\W_]*(to be filled in.*|tb[acd]|todo|fixme|unknown|x+)?[\W_]*", re.I)
 HEADING = re.compile(rf"^## ({'|'.join(FIELDS)})[ \t]*$", re.M)
 
 

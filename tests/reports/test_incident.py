@@ -3,7 +3,7 @@ from dataclasses import replace
 
 from markdown_it import MarkdownIt
 
-from deploy.reports.incident import Incident, report
+from deploy.reports.incident import FIELDS, Incident, fields, report
 from deploy.result import Result, Severity, Status
 from tests.reports.recorded import HOSTILE, HOSTILE_RESULT, NOW, RESULTS, golden, is_harmless
 
@@ -62,3 +62,20 @@ def test_hostile_texts_stay_text() -> None:
     page = MarkdownIt("commonmark", {"html": True}).enable("table").render(told)
     assert "<script>" not in page
     assert page.count("<h1>") == 1
+
+
+def test_what_people_wrote_is_kept_when_the_document_is_written_anew() -> None:
+    hostile = [replace(HOSTILE_RESULT, evidence="## Cause\n\nnot this one\n## Impact\nnor this")]
+    empty = replace(INCIDENT, results=hostile)
+    assert fields(report(empty)) == dict.fromkeys(FIELDS, "")
+    assert empty.missing == list(FIELDS)
+    wrote = {"Cause": "A `typo`:\n\n```\nx = 1\n```\n\n### Why\n\n- nobody looked", "Owner": "Ada Lovelace"}
+    text = report(replace(empty, fields=wrote))
+    assert fields(text) == dict.fromkeys(FIELDS, "") | wrote
+    assert report(replace(empty, fields=fields(text))) == text
+
+
+def test_placeholders_count_as_empty() -> None:
+    wrote = dict.fromkeys(FIELDS, "TODO") | {"Cause": "_TBD_", "Owner": "???", "Impact": "None: it was night."}
+    assert replace(INCIDENT, fields=wrote).missing == [name for name in FIELDS if name != "Impact"]
+    assert fields("# Something else that nobody of us wrote") == {}
