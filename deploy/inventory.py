@@ -8,9 +8,8 @@ from pathlib import Path
 
 from deploy import yamlfile
 from deploy.errors import ConfigError, nearest
+from deploy.reach import CONTROL
 from deploy.system import Environment, hosts_in
-
-CONTROL = "control"
 
 
 def with_inventory(environment: Environment, project: Path) -> Environment:

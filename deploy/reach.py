@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from deploy.channels.connections import Connections
 
 HERE = "localhost"
+CONTROL = "control"
 PLACE = re.compile(r"(?P<role>[a-z][a-z0-9_-]*)\[(?P<number>[0-9]+)\]")
 
 
@@ -37,6 +38,8 @@ class Reach:
         Empty when all of them were left out on request. ConfigError for a role that the environment does not know.
         """
         known = self.environment.hosts
+        if role == CONTROL:
+            return [self.control]
         if role in known or not any(host != HERE for named in known.values() for host in named):
             return list(known.get(role, (HERE,)))
         where = f"environments.{self.environment.name}.hosts"
@@ -46,7 +49,7 @@ class Reach:
     def control(self) -> str:
         """The host that keeps journals and locks: of the role `control`; by default the first host that is named."""
         hosts = self.environment.hosts
-        named = [*hosts.get("control", ()), *(host for role in hosts.values() for host in role)]
+        named = [*hosts.get(CONTROL, ()), *(host for role in hosts.values() for host in role)]
         return named[0] if named else HERE
 
     @property

@@ -89,7 +89,7 @@ class Binding(BaseModel):
     severity: Severity = Severity.CRITICAL
     due: Annotated[str, AfterValidator(_span)] | None = None
     over: Annotated[str, AfterValidator(_over)] | None = None
-    on: str = "app"
+    on: str | None = None
     only: Words = ()
     action: str = ""
     note: str = ""
@@ -122,7 +122,7 @@ def _item(entry: Entry, binding: Binding, probe: Probe | None) -> Item:
         probe=probe,
         due=binding.due or "",
         over=binding.over or "",
-        on=binding.on,
+        on=binding.on or (probe.role if probe else "app"),
         only=binding.only,
         action=binding.action,
         note=_note(binding),

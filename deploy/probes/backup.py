@@ -24,6 +24,7 @@ class Fresh(Probe):
 
     name: ClassVar[str] = "backup.fresh"
     example: ClassVar[str] = "database: app\nwithin: 24h"
+    role: ClassVar[str] = "control"  # where backups lie
     database: str = Field(default="app", pattern=r"^[A-Za-z0-9_-]+$")
     within: str = "24h"
 

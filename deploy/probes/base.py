@@ -18,12 +18,14 @@ class Probe(BaseModel):
 
     A subclass sets `name` (`family.noun`), `example` (YAML for its parameters), and a docstring whose first line tells
     what it proves. `ask` returns one question or several; `judge` gets one answer for each, only when all were
-    answered: what could not be asked is `unknown` before `judge` is reached.
+    answered: what could not be asked is `unknown` before `judge` is reached. `role` are the hosts that are asked where
+    an item names no others.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, defer_build=True)
     name: ClassVar[str] = ""
     example: ClassVar[str] = ""
+    role: ClassVar[str] = "app"
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
