@@ -23,8 +23,7 @@ READS: Mapping[str, Read] = {
     "logs": reads.logs,
     "exec": reads.execute,
 }
-CLOSED = "permission denied"
-AWAY = ("No such file", "Connection refused", "Name or service")
+UNEXPECTED = (ValueError, TypeError, LookupError, AttributeError)  # an answer that is not as the API has it
 
 
 def answer(questions: Sequence[Docker], endpoint: endpoints.Docker, socket: str) -> list[Data | Unanswered]:
@@ -47,14 +46,10 @@ def _ask(question: Docker, project: str, socket: str) -> Data | Unanswered:
         return Data(value, time.monotonic() - started)
     except httpx.TimeoutException:
         return Unanswered(f"timed out after {question.timeout:g} s", socket, time.monotonic() - started)
-    except (Refused, httpx.HTTPError, ValueError, KeyError) as error:
-        return Unanswered(_why(error, socket), mask(str(error)), time.monotonic() - started)
+    except (Refused, httpx.HTTPError, *UNEXPECTED) as error:
+        return Unanswered(_why(error), mask(str(error)), time.monotonic() - started)
 
 
-def _why(error: Exception, socket: str) -> str:
+def _why(error: Exception) -> str:
     text = mask(str(error)) or type(error).__name__
-    if CLOSED in text.lower():
-        return f"{CLOSED}: {socket}"
-    if isinstance(error, httpx.ConnectError) and any(sign in text for sign in AWAY):
-        return f"no Docker Engine answers at {socket}"
     return text if isinstance(error, Refused | httpx.HTTPError) else f"an unexpected answer: {type(error).__name__}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,11 +28,13 @@ class Gone(Refused):
 class Engine:
     """An Engine behind a socket's path or a URL. `deadline` ends each of its streams."""
 
-    def __init__(self, socket: str, timeout: float) -> None:
-        local = "://" not in socket or socket.startswith("unix://")
-        path = socket.removeprefix("unix://")
+    def __init__(self, address: str, timeout: float) -> None:
+        local = "://" not in address or address.startswith("unix://")
+        path = address.removeprefix("unix://")
+        if local:
+            _knock(path, timeout)
         transport = httpx.HTTPTransport(uds=path) if local else None
-        base = "http://docker" if local else socket.replace("tcp://", "http://")
+        base = "http://docker" if local else address.replace("tcp://", "http://")
         self.deadline = time.monotonic() + timeout
         self.client = httpx.Client(transport=transport, base_url=base, timeout=timeout, trust_env=False)
         self.prefix = ""
@@ -81,6 +84,18 @@ class Engine:
             if time.monotonic() > self.deadline:
                 raise httpx.ReadTimeout("the stream goes on")
             yield piece
+
+
+def _knock(path: str, timeout: float) -> None:
+    """Raise Refused where nobody listens or we may not ask; httpx would leave its socket open then."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(timeout)
+        try:
+            connection.connect(path)
+        except PermissionError as error:
+            raise Refused(f"permission denied: {path}") from error
+        except OSError as error:
+            raise Refused(f"no Docker Engine answers at {path}: {error.strerror or error}") from error
 
 
 def _version(text: str) -> tuple[int, int]:
