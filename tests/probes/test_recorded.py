@@ -19,6 +19,7 @@ IMPOSSIBLE = {
     ("machine.tools", "missing"),
     ("redis.ping", "fails"),
     ("airflow.login", "denied"),
+    ("compose.version", "denied"),
 }  # no tool, no "no"
 
 
