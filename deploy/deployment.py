@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
 
+from deploy.channels.git import mirror
 from deploy.scope import Scope
 from deploy.site import Site
 from deploy.system import Environment, System
@@ -119,6 +120,7 @@ class Deployment:
             "python": str(folder / ".venv/bin/python"),
             "system": str(self.system.folder),
             "repository": self.environment.repository,
+            "mirror": str(mirror(self.environment.repository).folder),
             "ref": self.ref,
             "commit": self.commit,
             "deployment": self.id,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 HERE = "localhost"
 CONTROL = "control"
+OPERATOR = "operator"  # this machine, where the repository is mirrored
 PLACE = re.compile(r"(?P<role>[a-z][a-z0-9_-]*)\[(?P<number>[0-9]+)\]")
 
 
@@ -40,6 +41,8 @@ class Reach:
         known = self.environment.hosts
         if role == CONTROL:
             return [self.control]
+        if role == OPERATOR and role not in known:
+            return [HERE]
         if role in known or not any(host != HERE for named in known.values() for host in named):
             return list(known.get(role, (HERE,)))
         where = f"environments.{self.environment.name}.hosts"

@@ -14,11 +14,11 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from deploy import config, inventory, yamlfile
+from deploy.channels import git
 from deploy.channels.fenced import Fence
 from deploy.checklists import signoff, waivers
 from deploy.checklists.checklist import Checklist
 from deploy.checklists.checklist import load as load_checklist
-from deploy.command import Script
 from deploy.control import ControlFolder, Here, There
 from deploy.deployment import Deployment, Layout
 from deploy.discover import SYSTEM_FILE, choose, find_systems
@@ -32,7 +32,7 @@ from deploy.rollback import facts_of
 from deploy.sandbox import sandbox
 from deploy.site import Site
 from deploy.steps.load import marker
-from deploy.steps.release import current, fetch
+from deploy.steps.release import current
 from deploy.system import Environment, System
 
 
@@ -94,17 +94,14 @@ class Session:
 
     def commit(self, ref: str) -> str:
         """The commit that a branch, tag or abbreviated id means in the repository, fetched anew."""
-        mirror = str(self.layout.control / "source.git")
-        self.site.execute(fetch(self.environment.repository, mirror))
-        git = f"git --git-dir={shlex.quote(mirror)}"
-        text = f"{git} rev-parse --verify -q {shlex.quote(ref)}'^{{commit}}' || exit 0"
-        found = self.site.execute(Script(text)).out.strip()
+        source = git.mirror(self.environment.repository, self.environment.path)
+        source.fetch()
+        found = source.commit(ref)
         if not found:
-            refs = self.site.execute(Script(f"{git} for-each-ref --format='%(refname:short)'")).out.split()
             raise ConfigError(
                 f"{ref!r} is no branch, tag or commit of {self.environment.repository}",
                 where="--ref",
-                fix=f"There are: {', '.join(sorted(refs)[:20])}",
+                fix=f"There are: {', '.join(source.refs()[:20])}",
             )
         return found
 
@@ -118,9 +115,7 @@ class Session:
     def planned(self, ref: str | None) -> Deployment:
         """As `deployment`, asked of the repository itself, so that not even the mirror is changed."""
         chosen = ref or self.environment.ref
-        git, name = shlex.quote(self.environment.repository), shlex.quote(chosen)
-        text = f"git ls-remote {git} {name}'^{{}}' {name} | cut -f1 | head -1"
-        found = self.site.execute(Script(text)).out.strip()
+        found = git.advertised(self.environment.repository, chosen, self.environment.path)
         if not found:
             raise ConfigError(f"{chosen!r} is no branch or tag of {self.environment.repository}", where="--ref")
         deployment = self.before(new_id(), chosen, found)

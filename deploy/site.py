@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from deploy.channels import change, files, shell, urls
 from deploy.channels.shell import Surroundings
-from deploy.channels.transport import Transport
-from deploy.command import Command, Completed, Request, Run, Statement
+from deploy.channels.transport import Payload, Transport
+from deploy.command import Command, Completed, Request, Run, Script, Statement
 from deploy.endpoints import Airflow as AirflowApi
 from deploy.endpoints import Database
 from deploy.endpoints import Docker as DockerEngine
@@ -130,6 +130,11 @@ class Site:
             return airflow.execute(command, api, self.reach.address(api), self.execute)
         transport = self.reach.changing(self.first(command.on))
         return change.execute(command, transport, self.environment.path, on_line)
+
+    def send(self, command: Script, payload: Payload, on_line: Callable[[str], None] | None = None) -> Completed:
+        """Run one script with a payload on its standard input; otherwise as `execute`. It leaves nothing running."""
+        transport = self.reach.changing(self.first(command.on))
+        return change.execute(command, transport, self.environment.path, on_line, payload)
 
     def _control(self) -> Transport:
         return self.reach.transport(self.reach.control)

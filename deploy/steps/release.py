@@ -11,6 +11,7 @@ from typing import Any
 from deploy.command import Command, Run, Script
 from deploy.errors import StepFailed
 from deploy.steps.base import Facts, Progress, Step
+from deploy.steps.deliver import by_hand, deliver
 
 # In the scripts each command stands on a line of its own: of `a && b`, `set -e` does not see `a` fail.
 MARK = ".release.json"
@@ -46,31 +47,15 @@ class ReleaseStep(Step):
     def folder(self) -> str:
         return str(self.deployment.layout.release(self.deployment.release))
 
-    @property
-    def mirror(self) -> str:
-        return str(self.deployment.layout.control / "source.git")
-
     def plan(self) -> list[Command]:
-        commands: list[Command] = [*self._unpack(), self._share()]
+        return [by_hand(self.deployment), *self._complete()]
+
+    def _complete(self) -> list[Command]:
+        """What makes a release of the commit's files."""
+        commands: list[Command] = [self._share()]
         if self.deployment.system.release.requirements:
             commands.append(self._environment())
         return [*commands, *self._builds(), self._modes(), self._mark()]
-
-    def _unpack(self) -> list[Command]:
-        text = f"""
-            release={shlex.quote(self.folder)}
-            partial={shlex.quote(f"{self.deployment.layout.releases}/.{self.deployment.release}.partial")}
-            rm -rf "$partial" "$partial.tar"
-            mkdir -p "$partial"
-            # not by a pipe, which would hide that git failed half-way
-            git --git-dir={shlex.quote(self.mirror)} archive --output="$partial.tar" {self.deployment.commit}
-            tar -x -C "$partial" -f "$partial.tar"
-            rm "$partial.tar"
-            test -n "$(ls -A "$partial")"
-            if [ -e "$release" ]; then mv "$release" "$release.unfinished-$(date +%s)"; fi
-            mv "$partial" "$release"
-        """
-        return [fetch(self.deployment.environment.repository, self.mirror), script(text, "the files of the commit")]
 
     def _share(self) -> Command:
         head = f"release={shlex.quote(self.folder)}\nshared={shlex.quote(str(self.deployment.layout.shared))}\n"
@@ -148,10 +133,16 @@ class ReleaseStep(Step):
                 f"The current release {self.deployment.release} is damaged: its files differ from {SUMS}. "
                 "Deploy another release, or roll back, then deploy this one again."
             )
-        for command in self.plan():
+        sent = deliver(self.deployment, progress)
+        for command in self._complete():
             progress.say(command.note)
             self.deployment.site.execute(command)
-        return {"release": self.deployment.release, "commit": self.deployment.commit, "folder": self.folder}
+        return {
+            "release": self.deployment.release,
+            "commit": self.deployment.commit,
+            "folder": self.folder,
+            "sent": sent,
+        }
 
     def undo_plan(self) -> list[Command]:
         return []
@@ -207,24 +198,6 @@ class SwitchStep(Step):
     def undo(self, facts: Facts, progress: Progress) -> Facts:
         self.deployment.site.execute(self._back(facts))
         return {"to": facts.get("from", self.deployment.previous)}
-
-
-def fetch(repository: str, mirror: str) -> Script:
-    """A bare mirror of the repository below the control folder, up to date."""
-    text = f"""
-        repository={shlex.quote(repository)}
-        mirror={shlex.quote(mirror)}
-        mkdir -p "$(dirname "$mirror")"
-        chmod 700 "$(dirname "$mirror")"
-        if [ ! -e "$mirror/HEAD" ]; then
-          rm -rf "$mirror.partial"
-          git clone -q --mirror "$repository" "$mirror.partial"
-          mv "$mirror.partial" "$mirror"
-        else
-          git --git-dir="$mirror" remote set-url origin "$repository"
-          git --git-dir="$mirror" fetch -q --prune origin '+refs/*:refs/*'
-        fi"""
-    return script(text, "the repository, mirrored")
 
 
 def script(text: str, note: str = "", **options: Any) -> Script:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from deploy import folders
 from deploy.command import paste
 from deploy.deployment import Deployment
 from deploy.errors import CommandFailed, StepFailed
@@ -26,6 +27,13 @@ def git(folder: Path, *words: str) -> str:
         ["git", *words], cwd=folder, check=True, capture_output=True, text=True, env={**os.environ, **NAMES}
     )
     return done.stdout.strip()
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where mirrors are kept."""
+    monkeypatch.setattr(folders, "PROJECT", tmp_path / "project")
+    return tmp_path / "project"
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ OWNERS = [
     *(f"D{number:02}" for number in range(1, 4)),
 ]
 OURS_ALONE = {"tools", "room-database", "room-backups"}
-GIVEN = {"root", "releases", "shared", "current", "release", "backups", "control", "venv", "python", "system"}
+GIVEN = {"root", "releases", "shared", "current", "release", "backups", "control", "mirror", "venv", "python", "system"}
 GIVEN |= {"repository", "ref", "commit", "deployment", "migrations"}
 
 

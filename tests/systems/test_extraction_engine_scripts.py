@@ -69,6 +69,7 @@ def judge(item: str, engine: Engine, postgres: LivePostgres, tmp_path: Path) -> 
         "release": folder,
         "current": folder,
         "control": str(tmp_path),
+        "mirror": str(tmp_path / "mirror.git"),
         "commit": subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=folder, text=True).strip(),
         "jobs_below": folder,
         "python": sys.executable,
@@ -227,7 +228,7 @@ def test_bad_health_is_caught(make: Make, postgres: LivePostgres, tmp_path: Path
 def test_a_broken_release_is_caught_before_it_runs(
     branch: str, item: str, make: Make, releases: Releases, postgres: LivePostgres, tmp_path: Path
 ) -> None:
-    (tmp_path / "source.git").symlink_to(releases.repository)
+    (tmp_path / "mirror.git").symlink_to(releases.repository)
     for ref, wanted in ((branch, Status.FAIL), ("main", Status.PASS)):
         assert judge(item, make(ref), postgres, tmp_path).status is wanted
 
