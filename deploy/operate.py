@@ -244,7 +244,10 @@ def taken(journal: Journal) -> bool:
 
 
 def alone(session: Session, phase: str) -> list[Phase]:
-    """A phase for itself, after the phases before it that touch nothing: its way back and its rehearsal."""
+    """A phase for itself, after the phases before it that touch nothing: its way back and its rehearsal.
+
+    A backup needs no release to be made first, and must not fail with one.
+    """
     flow = list(session.system.flow)
     names = [one.name for one in flow]
     if phase not in names:
@@ -255,7 +258,8 @@ def alone(session: Session, phase: str) -> list[Phase]:
         )
     index = names.index(phase)
     probe = Deployment("", session.system, session.environment, session.site, "", "", None)
-    before = [p for p in flow[:index] if p.steps and not any(step_of(s, probe).touches for s in p.steps)]
+    earlier = flow[:index] if phase != "backup" else []
+    before = [p for p in earlier if p.steps and not any(step_of(s, probe).touches for s in p.steps)]
     return [*before, flow[index]] if flow[index].steps else [flow[index]]
 
 

@@ -29,7 +29,7 @@ from deploy.journal import Archive, Journal
 from deploy.lock import FENCE, Lock
 from deploy.reach import HERE
 from deploy.rollback import facts_of
-from deploy.sandbox import sandbox
+from deploy.sandbox import starting
 from deploy.site import Site
 from deploy.steps.load import marker
 from deploy.steps.release import current
@@ -209,7 +209,7 @@ def open_session(
     """
     chosen = open_system(system, environment)
     if start and is_sandbox(chosen, environment):
-        sandbox.start(PROJECT, announce)
+        starting.start(chosen.name, PROJECT, announce)
     described = config.load_environment(chosen, environment, PROJECT, os.environ)
     place = inventory.narrowed(inventory.with_inventory(described, PROJECT), hosts, limit)
     return Session(chosen, place, Site(place))

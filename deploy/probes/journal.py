@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -16,7 +17,7 @@ from deploy.result import Readiness, Result, Severity, Status, Verdict, judged, 
 from deploy.scope import Scope
 
 JOURNAL = "{control}/journals/{deployment}.jsonl"
-KINDS = '"kind":"(phase[.](passed|held)|checked)"'
+GATES = "phase[.](passed|held)|checked"
 NAMES = {"phase.passed": "passed", "phase.held": "its gate was closed"}
 
 
@@ -24,6 +25,7 @@ class Passed(Probe):
     """The gates of these phases were passed in this deployment: every critical item held, or was waived."""
 
     name: ClassVar[str] = "journal.passed"
+    role: ClassVar[str] = "control"
     example: ClassVar[str] = "phases: [services, migrate]"
     journal: str = JOURNAL
     phases: tuple[str, ...] = Field(min_length=1)
@@ -41,6 +43,7 @@ class Standing(Probe):
     """What all checks of this deployment come to: ready, needs fixes (warnings that do not hold) or blocked."""
 
     name: ClassVar[str] = "journal.status"
+    role: ClassVar[str] = "control"
     example: ClassVar[str] = "one_of: [ready, needs fixes]"
     journal: str = JOURNAL
     one_of: tuple[Readiness, ...] = (Readiness.READY, Readiness.NEEDS_FIXES)
@@ -60,8 +63,28 @@ class Standing(Probe):
         return judged(found in self.one_of, expected, found, "\n".join(open_))
 
 
-def _records(scope: Scope, journal: str) -> Shell:
-    return Shell(f"grep -E {quote(scope, KINDS)} {quote(scope, journal)}", exits=frozenset({0, 1}), limit=50_000_000)
+class Recorded(Probe):
+    """Something was done since this deployment began: its journal has a record of the kind, with these fields."""
+
+    name: ClassVar[str] = "journal.recorded"
+    role: ClassVar[str] = "control"
+    example: ClassVar[str] = "kind: switch.tried\nfields: {over: true}"
+    journal: str = JOURNAL
+    kind: str = Field(pattern=r"^[a-z]+([.][a-z]+)*$")
+    fields: Mapping[str, bool | int | str] = {}
+
+    def ask(self, scope: Scope) -> Shell:
+        return _records(scope, self.journal, re.escape(self.kind))
+
+    def judge(self, output: Output) -> Verdict:
+        found = [each for each in _read(output) if all(each.get(key) == it for key, it in self.fields.items())]
+        told = f"{found[-1]['at'][:16]} UTC" if found else "never"
+        return judged(bool(found), f"a record {self.kind}", told)
+
+
+def _records(scope: Scope, journal: str, kinds: str = GATES) -> Shell:
+    pattern = f'"kind":"({kinds})"'
+    return Shell(f"grep -E {quote(scope, pattern)} {quote(scope, journal)}", exits=frozenset({0, 1}), limit=50_000_000)
 
 
 def _read(output: Output) -> list[Mapping[str, Any]]:

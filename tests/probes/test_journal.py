@@ -11,12 +11,17 @@ from deploy.question import Output, Shell
 from .asking import FAIL, PASS, UNKNOWN, Situation, ask_shell, asked, check, check_without_tools
 
 BOTH = {"phases": ["services", "migrate"]}
+TRIED = {"kind": "switch.tried", "fields": {"over": True}}
 SITUATIONS = [
     Situation("journal.passed", "holds", PASS, {**BOTH, "journal": "{root}/whole.jsonl"}),
     Situation("journal.passed", "fails", FAIL, {**BOTH, "journal": "{root}/held.jsonl"}),
     Situation("journal.passed", "missing", UNKNOWN, {**BOTH, "journal": "{root}/none.jsonl"}),
     Situation("journal.passed", "missing-phase", UNKNOWN, {"phases": ["scale"], "journal": "{root}/whole.jsonl"}),
     Situation("journal.passed", "denied", UNKNOWN, {**BOTH, "journal": "{root}/closed.jsonl"}, as_nobody=True),
+    Situation("journal.recorded", "holds", PASS, {**TRIED, "journal": "{root}/whole.jsonl"}),
+    Situation("journal.recorded", "fails", FAIL, {**TRIED, "journal": "{root}/held.jsonl"}),
+    Situation("journal.recorded", "missing", UNKNOWN, {**TRIED, "journal": "{root}/none.jsonl"}),
+    Situation("journal.recorded", "denied", UNKNOWN, {**TRIED, "journal": "{root}/closed.jsonl"}, as_nobody=True),
     Situation("journal.status", "holds", PASS, {"journal": "{root}/whole.jsonl"}),
     Situation("journal.status", "holds-with-warnings", PASS, {"journal": "{root}/warned.jsonl"}),
     Situation("journal.status", "fails", FAIL, {"journal": "{root}/held.jsonl"}),
@@ -32,6 +37,7 @@ def journal(path: Path, severity: str = "critical", status: str = "pass", gate: 
         row = {"item": phase, "title": '"kind":"phase.held"', "phase": phase, "severity": severity, "status": how}
         made.append("checked", phase=phase, results=[row])
         made.append(kind, phase=phase)
+    made.append("switch.tried", over=gate == "phase.passed")
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ OURS_ALONE = {
     *("tools", "room-backups", "dotenv-private", "dag-processor-up", "current-release", "redis-alive"),
     *("release-back", "services-back", "tables-back", "dag-imports-back", "incident-record"),
 }
-GIVEN = {"root", "releases", "shared", "current", "release", "backups", "control", "venv", "python", "system"}
+GIVEN = {"root", "releases", "shared", "current", "release", "backups", "control", "mirror", "venv", "python", "system"}
 GIVEN |= {"repository", "ref", "commit", "deployment", "migrations", "trial_run"}
 
 
