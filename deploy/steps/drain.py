@@ -8,7 +8,8 @@ from collections.abc import Iterable
 
 from deploy.command import Command, Run
 from deploy.errors import StepFailed
-from deploy.steps.airflow import busy, pauses, pausing, read, set_pauses
+from deploy.question import Unanswered
+from deploy.steps.airflow import busy, look, pauses, pausing, read, set_pauses
 from deploy.steps.base import Facts, Progress, Step
 from deploy.steps.variables import workflows
 
@@ -39,7 +40,11 @@ class DrainStep(Step):
         return [row["dag_id"] for row in read(site, "dags", paused="false")["dags"] if not row["is_paused"]]
 
     def done(self) -> bool:
-        return not self._unpaused() and not self.working()
+        return self._not_there_yet() or (not self._unpaused() and not self.working())
+
+    def _not_there_yet(self) -> bool:
+        """Before the first deployment there is no Airflow that could run anything."""
+        return self.deployment.previous is None and isinstance(look(self.deployment.site, "version"), Unanswered)
 
     def do(self, progress: Progress) -> Facts:
         site, timeout = self.deployment.site, workflows(self).drain.timeout
