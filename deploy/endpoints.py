@@ -1,12 +1,16 @@
-"""Where an environment's databases, caches, Engine, Airflow and hosts answer, and how they are reached."""
+"""Where an environment's databases, caches, Engine, Airflow and hosts answer, how they are reached, and who is told."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from deploy import duration
+from deploy.errors import ConfigError
+from deploy.result import Severity
 from deploy.secret import Secret
 
 
@@ -68,3 +72,47 @@ class Ssh(Frozen):
     known_hosts: str | None = None  # default: ~/.ssh/known_hosts
     config: str | None = None  # default: ~/.ssh/config
     identity: str | None = None  # a private key file; default: the agent's and ~/.ssh/id_*
+
+
+def _span(value: Any) -> Any:
+    try:
+        return duration.parse(value) if isinstance(value, str) else value
+    except ConfigError as error:
+        raise ValueError("should be a span of time like 90m, 4h or 7d") from error
+
+
+Span = Annotated[timedelta, BeforeValidator(_span)]
+
+
+def _routes(value: Any) -> Any:
+    """URLs as a list, or as one text with spaces between them, as an environment variable holds several."""
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+        raise ValueError("should be Apprise URLs, as a list or separated by spaces")
+    return tuple(Secret(url) for text in texts for url in text.split())
+
+
+Routes = Annotated[tuple[Secret, ...], BeforeValidator(_routes)]
+REMIND = {Severity.CRITICAL: timedelta(hours=4), Severity.WARNING: timedelta(days=1), Severity.INFO: timedelta(weeks=1)}
+
+
+class Alerts(Frozen):
+    """Who is told by the monitor, and how soon.
+
+    `routes` are Apprise URLs by severity; a severity without any uses those of the next graver one. The monitor
+    evaluates `every` so often; a change counts once it was seen in `after` evaluations in a row, or for as long as
+    its item's `for` says. What still does not hold is told again after `remind`.
+    """
+
+    routes: Mapping[Severity, Routes] = {}
+    every: Span = timedelta(minutes=5)
+    after: int = Field(2, ge=1)
+    remind: Mapping[Severity, Span] = {}
+
+    def urls(self, severity: Severity) -> tuple[Secret, ...]:
+        grave = list(Severity)
+        graver = reversed(grave[: grave.index(severity) + 1])
+        return next((urls for each in graver if (urls := self.routes.get(each))), ())
+
+    def again(self, severity: Severity) -> timedelta:
+        return self.remind.get(severity, REMIND[severity])

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from deploy.endpoints import Airflow, Cache, Database, Docker, Frozen, Hidden, Ssh
+from deploy.endpoints import Airflow, Alerts, Cache, Database, Docker, Frozen, Hidden, Ssh
 from deploy.errors import nearest
 from deploy.workflows import LoadDag, Workflows
 from deploy.workload import Compose
@@ -205,6 +205,7 @@ class Environment(Frozen):
     secrets: Mapping[str, Hidden] = {}
     parameters: Mapping[str, str] = {}
     hours: Hours | None = None
+    alerts: Alerts = Alerts()
     signoffs: Literal["hold", "show"] = "hold"
     operator: str | None = None
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from deploy import duration, yamlfile
 from deploy.checklists.outline import Entry
@@ -29,6 +29,7 @@ class Item:
     data that its probe looks at, `on` a host role, `only` the environments it applies to (none: all of them), `line`
     its line in the checklist, `sources` the owners' own ids for it. With `signoff` and a probe, the probe collects the
     evidence and a person signs. What is `transient` holds in its own phase only, for a later one changes it.
+    `lasting` (`for:`) is how long it must fail until the monitor says so.
     """
 
     id: str
@@ -47,6 +48,7 @@ class Item:
     sources: tuple[str, ...] = ()
     signoff: bool = False
     transient: bool = False
+    lasting: str = ""
 
 
 def _id(text: str) -> str:
@@ -95,6 +97,7 @@ class Binding(BaseModel):
     note: str = ""
     transient: bool = False
     sources: Words = ()
+    lasting: Annotated[str, AfterValidator(_span)] | None = Field(None, alias="for")
 
     @model_validator(mode="after")
     def _somebody_tells(self) -> Binding:
@@ -129,6 +132,7 @@ def _item(entry: Entry, binding: Binding, probe: Probe | None) -> Item:
         line=entry.line,
         sources=binding.sources,
         transient=binding.transient,
+        lasting=binding.lasting or "",
         signoff=probe is None or bool(binding.signoff),
     )
 
