@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from deploy.deployment import Deployment
-from deploy.endpoints import Airflow
 from deploy.sandbox.tiki_pipeline import airflow_venv
 from deploy.secret import Secret
 from deploy.site import Site
@@ -44,19 +43,26 @@ def site(server: Server, tmp_path: Path) -> Callable[..., Site]:
 
 
 def site_of(server: Server, root: Path, **given: Any) -> Site:
+    databases = given.pop("databases", {})
     known = {"url": server.url, "user": "admin", "password": PASSWORD, "cli": server.cli, **given}
-    environment = Environment(name="test", root=str(root), repository="", airflow=Airflow.model_validate(known))
-    return Site(environment)
+    described = {"name": "test", "root": str(root), "repository": "", "databases": databases}
+    return Site(Environment.model_validate({**described, "airflow": known}))
 
 
 @pytest.fixture
-def deployment(site: Callable[..., Site], tmp_path: Path) -> Callable[..., Deployment]:
-    """A deployment of a system with the workflows that a test describes."""
+def metadata(server: Server) -> str:
+    """The URL of Airflow's own database."""
+    return server.database.replace("postgresql+psycopg2://", "postgresql://")
+
+
+@pytest.fixture
+def deployment(site: Callable[..., Site], metadata: str, tmp_path: Path) -> Callable[..., Deployment]:
+    """A deployment of a system with the workflows that a test describes; its database is Airflow's own."""
 
     def make(**workflows: Any) -> Deployment:
         known = {"original": "shop_original", "optimised": "shop_optimised", "parse_timeout": 60, **workflows}
         described = {"name": "s", "title": "S", "folder": tmp_path, "flow": ["prereqs"], "workflows": known}
-        system, at = System.model_validate(described), site()
+        system, at = System.model_validate(described), site(databases={"airflow": {"url": metadata}})
         identity = f"t{time.monotonic_ns()}"
         return Deployment(identity, system, at.environment, at, "main", "c" * 40, None)
 

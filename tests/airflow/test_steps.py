@@ -1,0 +1,173 @@
+"""The steps on a real Airflow: what they change, what they find, and that nothing stays half changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from deploy.deployment import Deployment
+from deploy.errors import StepFailed
+from deploy.steps.airflow import Run, pauses, read, set_pauses, triggering
+from deploy.steps.base import Step
+from deploy.steps.drain import DrainStep, ResumeStep
+from deploy.steps.metadata import MetadataStep
+from deploy.steps.schedule import SwitchScheduleStep
+from deploy.steps.trial import TrialStep
+from deploy.steps.variables import ConfigureStep, ScaleStep, set_values, values
+from tests.backups.world import Said
+
+pytestmark = pytest.mark.live
+Make = Callable[..., Deployment]
+BOTH = ("shop_original", "shop_optimised")
+
+
+def do(step: Step, progress: Said | None = None) -> dict[str, Any]:
+    """As the flow does it: what is remembered is known before anything changes."""
+    step.deployment.facts[step.name] = dict(step.before())
+    step.deployment.facts[step.name] |= step.do(progress or Said())
+    return step.deployment.facts[step.name]
+
+
+def undo(step: Step) -> None:
+    step.undo(step.deployment.facts[step.name], Said())
+
+
+def test_variables_are_set_read_back_and_put_back(deployment: Make) -> None:
+    made = deployment(variables={"shop_items": "5", "shop_new": "0.50"}, scale={"shop_items": "9"})
+    site = made.site
+    set_values(site, {"shop_items": "7", "shop_new": None})
+    configure, scale = ConfigureStep(made), ScaleStep(made)
+    assert not configure.done()
+    assert do(configure)["former"] == {"shop_items": "7", "shop_new": None}
+    assert configure.done() and do(scale)["changed"] == ["shop_items"]
+    configure.deployment.facts["configure"] |= configure.before()
+    assert made.facts["configure"]["former"]["shop_items"] == "7", "a second try remembers what the first one found"
+    undo(scale)
+    assert values(site, ["shop_items"]) == {"shop_items": "5"}
+    undo(configure)
+    undo(configure)
+    assert values(site, ["shop_items", "shop_new"]) == {"shop_items": "7", "shop_new": None}
+
+
+def test_a_trial_runs_with_its_own_values_and_leaves_nothing_behind(deployment: Make) -> None:
+    made = deployment(trial={"variables": {"shop_items": "3"}, "timeout": 60})
+    site, said = made.site, Said()
+    set_pauses(site, {"shop_optimised": True})
+    set_values(site, {"shop_items": "7"})
+    told = do(TrialStep(made), said)
+    assert (told["state"], told["tasks"]) == ("success", {"crawl": "success", "load": "success"})
+    assert told["seconds"] > 0 and "crawl: success" in said.lines
+    path = f"dags/shop_optimised/dagRuns/{told['run_id']}/taskInstances/crawl/xcomEntries/products"
+    assert len(read(site, path)["value"]) == 3, "the DAG was read again with the trial's values"
+    assert pauses(site, ["shop_optimised"]) == {"shop_optimised": True}
+    assert values(site, ["shop_items"]) == {"shop_items": "7"}
+    assert made.scope().names["trial_run"] == told["run_id"]
+    assert TrialStep(made).done()
+
+
+def test_a_trial_that_fails_is_a_failure_and_leaves_nothing_behind(deployment: Make) -> None:
+    made = deployment(trial={"dag": "shop_fails", "variables": {"shop_new": "1"}})
+    set_pauses(made.site, {"shop_fails": True})
+    with pytest.raises(StepFailed, match=r"ended as failed \(breaks: failed, after: upstream_failed\)"):
+        do(TrialStep(made))
+    assert pauses(made.site, ["shop_fails"]) == {"shop_fails": True}
+    assert values(made.site, ["shop_new"]) == {"shop_new": None}
+    assert TrialStep(made).before()["run_id"].endswith("-2"), "another try is another run"
+
+
+class Impatient(Said):
+    """A person who presses Ctrl-C as soon as something runs."""
+
+    def say(self, text: str) -> None:
+        super().say(text)
+        if text == "sleeps: running":
+            raise KeyboardInterrupt
+
+
+def test_a_trial_that_is_interrupted_goes_on_nowhere(deployment: Make) -> None:
+    made = deployment(trial={"dag": "shop_slow", "conf": {"seconds": 90}})
+    set_pauses(made.site, {"shop_slow": True})
+    with pytest.raises(KeyboardInterrupt):
+        do(TrialStep(made), Impatient())
+    run = Run(made.site, "shop_slow", made.facts["trial"]["run_id"])
+    assert run.state() == "failed"
+    assert pauses(made.site, ["shop_slow"]) == {"shop_slow": True}
+    undo(TrialStep(made))
+
+
+def test_draining_waits_for_what_runs_and_unpauses_only_what_it_paused(deployment: Make) -> None:
+    made = deployment(drain={"timeout": 30})
+    site, said = made.site, Said()
+    before = {"shop_slow": False, "shop_fails": True, "shop_original": False, "shop_optimised": True}
+    set_pauses(site, before)
+    run = Run(site, "shop_slow", f"drained-{made.id}")
+    site.execute(triggering("shop_slow", run.id, {"seconds": 4}))
+    while run.tasks().get("sleeps") != "running":
+        pass
+    drain, resume = DrainStep(made), ResumeStep(made)
+    assert not drain.done()
+    assert sorted(do(drain, said)["unpaused"]) == ["shop_original", "shop_slow"]
+    assert drain.done() and run.tasks() == {"sleeps": "success"}
+    assert any("waiting for ~.sleeps" in line for line in said.lines), said.lines
+    assert all(pauses(site, before).values())
+    do(resume)
+    assert resume.done() and pauses(site, before) == before
+    undo(resume)
+    undo(drain)
+    assert pauses(site, before) == before
+
+
+def test_draining_gives_up_and_what_it_paused_runs_again(deployment: Make) -> None:
+    made = deployment(drain={"dags": ["shop_slow"], "timeout": 1})
+    set_pauses(made.site, {"shop_slow": False})
+    run = Run(made.site, "shop_slow", f"long-{made.id}")
+    made.site.execute(triggering("shop_slow", run.id, {"seconds": 60}))
+    while run.tasks().get("sleeps") != "running":
+        pass
+    with pytest.raises(StepFailed, match=r"Still at work after 1 s: shop_slow\.sleeps"):
+        do(DrainStep(made))
+    undo(DrainStep(made))
+    assert pauses(made.site, ["shop_slow"]) == {"shop_slow": False}
+    assert run.end() and not run.end()
+    set_pauses(made.site, {"shop_slow": True})
+
+
+def test_the_schedule_is_switched_and_put_back_as_found(deployment: Make) -> None:
+    made = deployment(handover={"variables": {"shop_items": None}})
+    found = {"shop_original": False, "shop_optimised": True}
+    set_pauses(made.site, found)
+    set_values(made.site, {"shop_items": "7"})
+    step = SwitchScheduleStep(made)
+    assert not step.done()
+    assert do(step)["changed"] == ["shop_original", "shop_optimised"], "paused first: never both at once"
+    assert step.done() and pauses(made.site, BOTH) == {"shop_original": True, "shop_optimised": False}
+    undo(step)
+    undo(step)
+    assert pauses(made.site, BOTH) == found
+    set_pauses(made.site, dict.fromkeys(BOTH, True))
+    made.facts.clear()
+    do(step)
+    undo(step)
+    assert all(pauses(made.site, BOTH).values()), "what was paused before is not unpaused by the way back"
+
+
+def test_a_switch_that_nobody_could_take_back_is_refused(deployment: Make) -> None:
+    lacking = deployment(handover={"variables": {"nosuch": None, "shop_items": "99"}})
+    set_values(lacking.site, {"shop_items": "7"})
+    with pytest.raises(StepFailed, match="nosuch is missing; the variable shop_items is '7', not '99'"):
+        SwitchScheduleStep(lacking).before()
+    unscheduled = deployment(original="shop_slow")
+    with pytest.raises(StepFailed, match="it has no schedule"):
+        SwitchScheduleStep(unscheduled).before()
+
+
+def test_metadata_goes_forward_only(deployment: Make, metadata: str) -> None:
+    made = deployment(metadata="airflow")
+    step = MetadataStep(made)
+    assert step.done()
+    assert do(step)["now"] == made.facts["metadata"]["revision"]
+    assert step.undo(made.facts["metadata"], Said()) == {"kept": True}
+    printed = "\n".join(command.shell() for command in step.plan())
+    assert printed.endswith("db migrate")
