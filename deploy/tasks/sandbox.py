@@ -31,11 +31,15 @@ def status(context: Context) -> None:
 
 @command()
 def stop(context: Context) -> None:
-    """Stop the sandbox's services; the data stays."""
+    """Stop the sandbox's services, and the practice stack; the data stays."""
     from deploy.folders import PROJECT
     from deploy.sandbox import sandbox
 
     sandbox.stop(PROJECT, say)
+    if _has_stack():
+        from deploy.sandbox.tiki_pipeline import stack as practice
+
+        practice.stop(PROJECT)
 
 
 @command()
@@ -46,9 +50,46 @@ def reset(context: Context, force: bool = False) -> None:
 
     if not force:
         confirmed("Remove the sandbox's data, releases and journals?", "--force")
+    if _has_stack():
+        from deploy.sandbox.tiki_pipeline import stack as practice
+
+        practice.down(PROJECT)
     sandbox.reset(PROJECT)
     emit("The sandbox is gone; `scripts/invoke sandbox.start` makes a new one.")
 
 
+@command()
+def images(context: Context) -> None:
+    """What the practice Tiki pipeline needs of this machine: Docker Engine, Compose v2, Airflow, stand-in images."""
+    from deploy.sandbox.tiki_pipeline import airflow_venv, compose_plugin, engine, packages
+    from deploy.sandbox.tiki_pipeline import images as stand_ins
+
+    packages.ensure(say)
+    emit(f"{'Docker Engine':<18}{engine.ensure(say)}")
+    emit(f"{'Compose':<18}{' '.join(compose_plugin.ensure(say))}")
+    airflow = airflow_venv.ensure(say)
+    emit(f"{'Airflow':<18}{airflow}")
+    for kind, name in stand_ins.ensure(stand_ins.Programs.found(airflow)).items():
+        emit(f"{'image ' + kind:<18}{name}")
+
+
+@command()
+def stack(context: Context) -> None:
+    """Prepare the practice Tiki pipeline's environment `compose`: images, repository, settings, shop."""
+    from deploy.folders import PROJECT
+    from deploy.sandbox.tiki_pipeline import stack as practice
+
+    prepared = practice.prepare(PROJECT, say)
+    emit(f"{'Compose project':<18}{prepared.name}")
+    for name, port in prepared.ports.items():
+        emit(f"{name:<18}port {port}")
+
+
+def _has_stack() -> bool:
+    from deploy.folders import PROJECT
+
+    return (PROJECT / ".local" / "tiki_pipeline.env").exists()
+
+
 def collection() -> Collection:
-    return Collection("sandbox", start, status, stop, reset)
+    return Collection("sandbox", start, status, stop, reset, images, stack)

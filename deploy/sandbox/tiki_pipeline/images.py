@@ -24,7 +24,6 @@ FOLDERS = (
     *("data", "var/cache", "var/lib/postgresql/data", "var/log", "var/tmp"),
 )
 USERS = {"root": 0, "postgres": 70, "redis": 999, "nobody": 65534, "airflow": 50000}
-COPIED = ("/etc/ld.so.cache", "/etc/localtime", "/etc/mime.types")
 WORKDIRS = {"postgres": "/", "redis": "/data", "airflow": "/opt/airflow"}
 PATH = "/opt/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -86,7 +85,10 @@ def _ensure(kind: str, programs: Programs) -> str:
 
 
 def skeleton(entrypoint: bytes, links: Mapping[str, str]) -> bytes:
-    """The image's one layer as a tar file; equal contents give equal bytes."""
+    """The image's one layer as a tar file; equal contents give equal bytes.
+
+    Nothing of the host's `/etc` is in it: what changes with every package there would make every image a new one.
+    """
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for name in FOLDERS:
@@ -97,8 +99,6 @@ def skeleton(entrypoint: bytes, links: Mapping[str, str]) -> bytes:
         _add(archive, "var/run", tarfile.SYMTYPE, link="/run")
         for name, target in links.items():
             _add(archive, f"opt/bin/{name}", tarfile.SYMTYPE, link=target)
-        for path in sorted(path for path in Path("/etc/alternatives").glob("*") if path.is_symlink()):
-            _add(archive, str(path).lstrip("/"), tarfile.SYMTYPE, link=str(path.readlink()))
         for name, content in _files(entrypoint).items():
             _add(archive, name, tarfile.REGTYPE, content=content)
     return stream.getvalue()
@@ -112,7 +112,6 @@ def _files(entrypoint: bytes) -> dict[str, bytes]:
         "etc/passwd": "".join(users).encode(),
         "etc/group": "".join(groups).encode(),
         "etc/nsswitch.conf": b"passwd: files\ngroup: files\nhosts: files dns\n",
-        **{name.lstrip("/"): Path(name).read_bytes() for name in COPIED if Path(name).exists()},
     }
 
 

@@ -47,6 +47,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -94,13 +95,14 @@ class Stack:
 
     @cached_property
     def ports(self) -> dict[str, int]:
-        """The published ports; those that containers of ours hold are kept, others only while nobody took them."""
-        kept = running(self.name) | running(f"{self.name}-shop")
-        return {name: self._port(self.folder / f"{name}.port", bool(kept)) for name in PUBLISHED}
+        """The published ports: what our own containers hold is kept, and what is free; the others move."""
+        ours = published(self.name) | published(f"{self.name}-shop")
+        return {name: _port(self.folder / f"{name}.port", ours) for name in PUBLISHED}
 
-    def _port(self, path: Path, running: bool) -> int:
-        port = ports.remembered(path)
-        return port if port is not None and running else ports.choose(path)
+
+def _port(path: Path, ours: set[int]) -> int:
+    port = ports.remembered(path)
+    return port if port in ours and port is not None else ports.choose(path)
 
 
 def prepare(project: Path, say: Say = silent) -> Stack:
@@ -112,6 +114,14 @@ def prepare(project: Path, say: Say = silent) -> Stack:
     compose_plugin.ensure(say)
     programs = images.Programs.found(airflow_venv.ensure(say))
     stack = Stack(project.resolve())
+    with machine.only_one(stack.name):
+        _write(stack, host, programs)
+        _start_shop(stack)
+    return stack
+
+
+def _write(stack: Stack, host: str, programs: images.Programs) -> None:
+    """Have every file of the stack as this machine and the template want it."""
     private_folder(stack.folder.parent)
     private_folder(stack.folder)
     for name in ("logs", "data"):
@@ -120,18 +130,16 @@ def prepare(project: Path, say: Say = silent) -> Stack:
     names = images.ensure(programs)
     write_env(stack.shared / ".env", settings(stack, names))
     override.write(stack.shared / "sandbox.yml", override.stack(programs, stack.name))
-    override.write(
-        stack.folder / "shop.yml", override.shop(programs, names["airflow"], stack.name, stack.ports["shop"])
-    )
+    shop = override.shop(programs, names["airflow"], stack.name, stack.ports["shop"])
+    override.write(stack.folder / "shop.yml", shop)
     write_env(stack.env_file, variables(stack, host, programs))
-    _start_shop(stack)
-    return stack
 
 
-def running(project: str) -> set[str]:
-    """The ids of a Compose project's containers that run."""
+def published(project: str) -> set[int]:
+    """The ports of this host that a Compose project's running containers hold."""
     label = f"label=com.docker.compose.project={project}"
-    return set(machine.run(["docker", "ps", "--quiet", "--filter", label], timeout=30).split())
+    said = machine.run(["docker", "ps", "--filter", label, "--format", "{{.Ports}}"], timeout=30)
+    return {int(port) for port in re.findall(r":(\d+)->", said)}
 
 
 def stop(project: Path) -> None:
