@@ -47,7 +47,9 @@ gzip -dc | tar -xo -C "$partial" -f -
 cd "$partial"
 for list in reuse/*; do
   if [ -f "$list" ]; then
-    tar -c -C "{releases}/${{list#reuse/}}" -T "$partial/$list" -f - | tar -xo -C tree -f -
+    cd "{releases}/${{list#reuse/}}"
+    xargs -0 sh -c 'tar -cf - "$@" | tar -xo -C "$0" -f -' "$partial/tree" <"$partial/$list"
+    cd "$partial"
   fi
 done
 find tree -type f -exec chmod 644 {{}} +

@@ -153,7 +153,7 @@ def _papers(whole: Contents, reused: Mapping[str, str]) -> dict[str, bytes]:
     executable = "".join(f"./{file.path}\0" for file in whole.files if file.mode == EXECUTABLE)
     papers = {"listing": whole.listing, "sums": whole.sums, "executable": executable.encode(errors="surrogateescape")}
     for release in sorted(set(reused.values())):
-        names = (f"./{path}\n" for path, holder in reused.items() if holder == release)
+        names = (f"./{path}\0" for path, holder in reused.items() if holder == release)
         papers[f"reuse/{release}"] = "".join(names).encode(errors="surrogateescape")
     return papers
 

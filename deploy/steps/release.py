@@ -123,7 +123,7 @@ class ReleaseStep(Step):
         text = f"""
             cd {shlex.quote(self.folder)} 2>/dev/null || exit 3
             grep -qF {shlex.quote(self.deployment.commit)} {MARK} 2>/dev/null || exit 3
-            sha256sum --quiet -c {SUMS} >/dev/null 2>&1 || exit 3
+            sha256sum -c {SUMS} >/dev/null 2>&1 || exit 3
             {wants_venv} || exit 3"""
         return self.deployment.site.execute(script(text, exits=frozenset({0, 3}))).exit == 0
 
