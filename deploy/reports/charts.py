@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
 from collections.abc import Sequence
@@ -13,27 +14,40 @@ from deploy.reports.numbers import Number, short
 if TYPE_CHECKING:
     from pygal.graph.graph import Graph
 
+SERIES = re.compile(r"series serie-(\d+)")
 SLOTS = 20  # places in the chart of durations, so that a few bars do not become blocks
 BLOCKS = "▁▂▃▄▅▆▇█"
 UNSEEN = ("defs", "desc", "title")  # styles and scripts of the library's own, texts for its tooltips
 
 
-def against_limits(number: Number) -> str:
-    """A number at each of its moments as dots on a line, its limits as dashed lines across."""
+def against_limits(numbers: Sequence[Number]) -> str:
+    """The numbers of one item at each of their moments as dots on lines, its limits as dashed lines across."""
     pygal = _library()
-    labels = ["", *(point.label for point in number.points), ""]
-    levels = [value for _, value in number.limits]
-    values = [point.value for point in number.points]
-    scale = [{"value": value, "label": short(value)} for value in _scale([*levels, *values])]
+    moments = list(dict.fromkeys(point.label for number in numbers for point in number.points))
+    levels = [value for _, value in numbers[0].limits]
+    drawn = [value for number in numbers for value in (point.value for point in number.points)]
+    scale = [{"value": value, "label": short(value)} for value in _scale([*levels, *drawn])]
     chart = pygal.Line(
-        js=[], css=[], width=260, height=92 if len(values) > 1 else 70, margin=3, show_legend=False, dots_size=3.5,
-        show_y_guides=False, x_labels=labels, y_labels=scale, truncate_label=-1, disable_xml_declaration=True,
+        js=[], css=[], width=260, height=92 if len(moments) > 1 else 70, margin=3, show_legend=False, dots_size=3.5,
+        show_y_guides=False, x_labels=["", *moments, ""], y_labels=scale, truncate_label=-1,
+        disable_xml_declaration=True,
     )  # fmt: skip
-    chart.add("found", [None, *values, None])
+    kinds = []
+    for number in numbers:
+        found = {point.label: point.value for point in number.points}
+        chart.add(number.label, [None, *(found.get(moment) for moment in moments), None])
+        kinds.append(f"found {number.last.status}")
     for level in levels:
-        chart.add("limit", [level] * len(labels), show_dots=False)
-    told = ", ".join(f"{point.label} {short(point.value)}" for point in number.points)
-    return _inline(chart, f"{number.title}: {told}; expected {number.expected}")
+        chart.add("limit", [level] * (len(moments) + 2), show_dots=False)
+        kinds.append("limit")
+    return _inline(chart, f"{numbers[0].title}: {_told(numbers)}; expected {numbers[0].expected}", kinds)
+
+
+def _told(numbers: Sequence[Number]) -> str:
+    return "; ".join(
+        f"{number.label} ".lstrip() + ", ".join(f"{point.label} {short(point.value)}" for point in number.points)
+        for number in numbers
+    )
 
 
 def durations(seconds: Sequence[float]) -> str:
@@ -45,7 +59,7 @@ def durations(seconds: Sequence[float]) -> str:
     )  # fmt: skip
     chart.add("seconds", [*seconds, *[None] * (SLOTS - len(seconds))])
     told = ", ".join(f"{each:.0f}" for each in seconds)
-    return _inline(chart, f"Durations of the latest {len(seconds)} deployments in seconds: {told}")
+    return _inline(chart, f"Durations of the latest {len(seconds)} deployments in seconds: {told}", ["found"])
 
 
 def _scale(values: Sequence[float]) -> list[float]:
@@ -54,14 +68,20 @@ def _scale(values: Sequence[float]) -> list[float]:
     return [low, high] if low < high else [low, low + (abs(low) or 1)]
 
 
-def _inline(chart: Graph, told: str) -> str:
-    """The chart without styles, scripts and ids: the page has its own, and a reader hears `told`."""
+def _inline(chart: Graph, told: str, kinds: Sequence[str]) -> str:
+    """The chart without styles, scripts and ids: the page has its own, and a reader hears `told`.
+
+    `kinds` are the classes of its series.
+    """
     root = chart.render_tree()
     for parent in list(root.iter()):
         for child in list(parent):
             unseen = child.tag in UNSEEN or child.tag is ElementTree.Comment
             if unseen or "tooltip-overlay" in child.get("class", ""):
                 parent.remove(child)
+    for each in root.iter("g"):
+        if serie := SERIES.match(each.get("class", "")):
+            each.set("class", f"series {kinds[int(serie[1])]}")
     root.attrib.pop("id", None)
     root.set("role", "img")
     root.set("aria-label", told)

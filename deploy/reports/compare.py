@@ -74,11 +74,7 @@ class Comparison:
     def numbers(self) -> Rows:
         """Numbers that both have, with what they must keep to."""
         a, b = _numbers(self.a), _numbers(self.b)
-        return [
-            {"Item": one.title, "Expected": one.expected, "Before": short(a[key].last.value),
-             "After": short(one.last.value), "By": _by(a[key].last.value, one.last.value)}
-            for key, one in b.items() if key in a
-        ]  # fmt: skip
+        return [_number(a[key], one) for key, one in b.items() if key in a]
 
 
 def text(comparison: Comparison) -> str:
@@ -133,8 +129,8 @@ def _lines(record: DeploymentRecord) -> dict[tuple[str, str], Line]:
     return {(line.first.phase, line.first.item): line for line in found}
 
 
-def _numbers(record: DeploymentRecord) -> dict[tuple[str, str], Number]:
-    return {(number.item, number.host): number for number in numbers([("", _results(record))])}
+def _numbers(record: DeploymentRecord) -> dict[tuple[str, str, str], Number]:
+    return {(number.item, number.host, number.label): number for number in numbers([("", _results(record))])}
 
 
 def _status(line: Line | None) -> Status | None:
@@ -179,6 +175,16 @@ def _change(one: Line | None, other: Line | None) -> str:
         return "gone" if other is None else "new"
     was_open, is_open = one.status in OPEN, other.status in OPEN
     return {(False, True): "worse", (True, False): "better"}.get((was_open, is_open), "changed")
+
+
+def _number(before: Number, after: Number) -> dict[str, Any]:
+    return {
+        "Item": ": ".join(filter(None, [after.title, after.label])),
+        "Expected": after.expected,
+        "Before": short(before.last.value),
+        "After": short(after.last.value),
+        "By": _by(before.last.value, after.last.value),
+    }
 
 
 def _by(before: float, after: float) -> str:

@@ -13,11 +13,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deploy.reports import charts, grouped
+from deploy.reports import charts, grouped, numbers
 from deploy.reports.incident import Incident, relevant
 from deploy.reports.lines import WORST, by_phase, counts, gravest, lines, newest
 from deploy.reports.markdown import DeploymentRecord, PhaseRecord
-from deploy.reports.numbers import Number, numbers, short
+from deploy.reports.numbers import Number, short
 from deploy.reports.visible import visible
 from deploy.result import Readiness, Result, Severity, Status, closing
 
@@ -48,6 +48,7 @@ def report(record: DeploymentRecord) -> str:
         verdict=name,
         why=why,
         counts=counts(latest),
+        windows=[(phase, counts(phase.results)) for phase in record.phases if phase.window],
         phases=timeline(record.phases, record.signoffs_hold),
         sections=sections,
         filters=counts(line.first for _, found in sections for line in found),
@@ -124,17 +125,18 @@ def _percent(part: float, whole: float) -> str:
     return f"{100 * part / whole:.2f}" if whole > 0 else "0"
 
 
-def followed(record: DeploymentRecord) -> list[tuple[Number, str]]:
-    """The numbers with their charts: before, in the deployment, and in each window after it."""
+def followed(record: DeploymentRecord) -> list[tuple[list[Number], str]]:
+    """The numbers of each item with their chart: before, in the deployment, and in each window after it."""
     own: list[tuple[str, Sequence[Result]]] = [
         ("deployed", [each for phase in record.phases if not phase.window for each in phase.results]),
         *((f"+{phase.window}", phase.results) for phase in record.phases if phase.window),
     ]
     current = {(each.item, each.host) for _, results in own for each in results}
     earlier = [each for each in record.before if (each.item, each.host) in current]
-    found = [each for each in numbers([("before", earlier), *own]) if each.moves]
-    found.sort(key=lambda each: each.last.status is not Status.FAIL)
-    return [(each, charts.against_limits(each)) for each in found[:MOST_CHARTS]]
+    groups = numbers.grouped(numbers.numbers([("before", earlier), *own]))
+    drawn = [group for group in groups if any(each.moves for each in group)]
+    drawn.sort(key=lambda group: all(each.last.status is not Status.FAIL for each in group))
+    return [(group, charts.against_limits(group)) for group in drawn[:MOST_CHARTS]]
 
 
 def _page(template: str, **known: Any) -> str:

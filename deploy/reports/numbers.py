@@ -10,6 +10,7 @@ from deploy.result import Result, Status
 
 LIMIT = re.compile(r"\b(above|below|at least|at most|equal to) (-?\d[\d_,]*(?:\.\d+)?)(?!\S*\d)")
 NUMBER = re.compile(r"-?\d[\d_,]*(?:\.\d+)?(?!\S*\d)")  # no version, no id, no time
+CELLS = re.compile(r"\s{2,}")
 JUDGED = frozenset({Status.PASS, Status.FAIL, Status.WAIVED})
 
 
@@ -24,12 +25,18 @@ class Point:
 
 @dataclass(frozen=True)
 class Number:
-    """One item's number: its limits as (word, value), and its points, the earliest first."""
+    """One item's number: its limits as (word, value), and its points, the earliest first.
+
+    An item that judges a number for each of several labels (sources, fields) has one for each; else `label` is empty.
+    `found` is what the item's newest result says as a whole.
+    """
 
     item: str
     title: str
     host: str
+    label: str
     expected: str
+    found: str
     limits: tuple[tuple[str, float], ...]
     points: tuple[Point, ...]
 
@@ -43,33 +50,47 @@ class Number:
         return len({*(point.value for point in self.points), *(limit for _, limit in self.limits)}) > 1
 
 
-Key = tuple[str, str]
-
-
 def numbers(moments: Sequence[tuple[str, Iterable[Result]]]) -> list[Number]:
     """The numbers of the results of each moment (label, results), in their order; those of the last ones count most."""
-    points: dict[Key, list[Point]] = {}
-    newest: dict[Key, Result] = {}
-    for label, results in moments:
+    points: dict[tuple[str, str, str], list[Point]] = {}
+    newest: dict[tuple[str, str], Result] = {}
+    for moment, results in moments:
         for result in results:
-            value = value_of(result)
-            if value is not None:
-                key = (result.item, result.host)
-                points.setdefault(key, []).append(Point(label, value, result.status))
-                newest[key] = result
+            for label, value, status in values(result):
+                points.setdefault((result.item, result.host, label), []).append(Point(moment, value, status))
+                newest[result.item, result.host] = result
     return [
-        Number(item, one.title, one.host, one.expected, limits(one.expected), tuple(points[item, host]))
-        for (item, host), one in newest.items()
+        Number(item, one.title, host, label, one.expected, one.found, limits(one.expected), tuple(found))
+        for (item, host, label), found in points.items()
+        for one in [newest[item, host]]
     ]
 
 
-def value_of(result: Result) -> float | None:
-    """The number that was found, where one was expected to keep to a limit."""
-    words = limits(result.expected)
-    if result.status not in JUDGED or not words:
-        return None
+def grouped(found: Iterable[Number]) -> list[list[Number]]:
+    """Numbers of one item at one host together, in the order in which they first come."""
+    groups: dict[tuple[str, str], list[Number]] = {}
+    for number in found:
+        groups.setdefault((number.item, number.host), []).append(number)
+    return list(groups.values())
+
+
+def values(result: Result) -> list[tuple[str, float, Status]]:
+    """What was found against a limit, as (label, number, status); nothing where no number was."""
+    if result.status not in JUDGED or not limits(result.expected):
+        return []
+    if result.expected.startswith("each "):
+        return labelled(result.evidence)
     found = NUMBER.match(result.found.strip())
-    return read(found[0]) if found else None
+    return [("", read(found[0]), result.status)] if found else []
+
+
+def labelled(evidence: str) -> list[tuple[str, float, Status]]:
+    """The rows of a table whose columns are a label, a number, whatever else, and how it was judged."""
+    heading, *rows = [CELLS.split(row.strip()) for row in evidence.splitlines()] or [[]]
+    if heading[-1:] != ["judged"]:
+        return []
+    whole = [row for row in rows if len(row) == len(heading) and row[-1] in JUDGED and NUMBER.fullmatch(row[1])]
+    return [(row[0], read(row[1]), Status(row[-1])) for row in whole]
 
 
 def limits(expected: str) -> tuple[tuple[str, float], ...]:

@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
 from deploy.reports.charts import against_limits, durations, sparkline
-from deploy.reports.numbers import limits, numbers, short, value_of
+from deploy.reports.numbers import grouped, limits, numbers, short, values
 from deploy.result import Result, Severity, Status
 from tests.reports.pages import rate
 
@@ -23,11 +25,12 @@ from tests.reports.pages import rate
     ],
 )
 def test_what_is_a_number_against_a_limit(expected: str, found: str, value: float | None) -> None:
-    assert value_of(Result("x", "X", "prereqs", Severity.INFO, Status.PASS, expected, found)) == value
+    told = values(Result("x", "X", "prereqs", Severity.INFO, Status.PASS, expected, found))
+    assert [each for _, each, _ in told] == ([] if value is None else [value])
 
 
 def test_what_could_not_be_judged_has_no_number() -> None:
-    assert value_of(rate(Status.UNKNOWN, "3 of at least 20 samples")) is None
+    assert values(rate(Status.UNKNOWN, "3 of at least 20 samples")) == []
 
 
 def test_limits_of_both_sides() -> None:
@@ -43,7 +46,7 @@ def test_a_number_is_followed_by_item_and_host() -> None:
 
 def test_charts_are_drawn_without_styles_scripts_or_ids_of_their_own() -> None:
     (number,) = numbers([("now", [rate(Status.PASS, "0.9")])])
-    for chart in (against_limits(number), durations([3, 0.5])):
+    for chart in (against_limits([number]), durations([3, 0.5])):
         assert chart.startswith("<svg") and 'role="img"' in chart and len(chart) < 6000
         assert not [each for each in ("<style", "<script", " id=", "xlink", "<desc", "<title") if each in chart]
 
@@ -57,3 +60,24 @@ def test_a_sparkline_and_short_numbers() -> None:
         "95.17",
         "12,346",
     ]
+
+
+def test_a_number_for_each_label_is_read_from_the_evidence() -> None:
+    table = "\n".join(
+        [
+            "source   rate  records  judged",
+            "serper   0.9   24       pass",
+            "old one  0.1   12       fail",
+            "new      NULL  0        unknown",
+        ]
+    )
+    result = replace(rate(Status.FAIL, "old one: fail"), expected="each above 0.85", evidence=table)
+    (group,) = grouped(numbers([("before", [result]), ("deployed", [result])]))
+    assert [(each.label, each.last.value, each.last.status) for each in group] == [
+        ("serper", 0.9, Status.PASS),
+        ("old one", 0.1, Status.FAIL),
+    ]
+    chart = against_limits(group)
+    assert 'class="series found fail"' in chart and 'class="series limit"' in chart
+    assert "serper before 0.9, deployed 0.9; old one before 0.1, deployed 0.1; expected each above 0.85" in chart
+    assert values(replace(result, evidence="no table")) == [] and values(replace(result, evidence="")) == []
