@@ -114,8 +114,9 @@ def _failure(remote: Remote) -> Unreachable | None:
 def _maker(ssh: Ssh, folder: Path) -> Callable[[str], Remote]:
     """What makes the way to one host; Fabric is loaded only where it is used."""
     if ssh.transport == "openssh":
-        from deploy.channels.openssh import OpenSsh
+        from deploy.channels.openssh import OpenSsh, configure
 
+        configure(ssh, folder)
         numbers = itertools.count()
         return lambda host: OpenSsh(host, ssh, folder / f"m{next(numbers)}")
     from deploy.channels.ssh import Fabric, Means

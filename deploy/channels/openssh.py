@@ -28,6 +28,7 @@ from deploy.errors import Unreachable
 MASTER = 'exec 3<&0; "$@" </dev/null 3<&- & p=$!; ( read -r _ <&3; kill $p ) & wait $p; c=$?; kill $!; exit $c'
 FINAL = re.compile(r"Host key verification failed|Permission denied|Could not resolve|Bad configuration|No such file")
 HANGS_UP = re.compile(r"kex_exchange_identification|Connection (closed|reset) by")
+CONFIGURATION = "config"
 DROPPED = 12  # tries at a host that hangs up before it greets
 
 
@@ -172,28 +173,35 @@ class OpenSsh:
         self.control.unlink(missing_ok=True)
 
     def _argv(self, *options: str, command: str | None = None) -> list[str]:
-        """A call of ssh that asks nobody, trusts only known hosts and uses our socket."""
-        ssh, address = self.ssh, parse(self.host)
-        given = {
-            "BatchMode": "yes",
-            "StrictHostKeyChecking": "yes",
-            "UpdateHostKeys": "no",
-            "RemoteCommand": "none",
-            "PermitLocalCommand": "no",
-            "LogLevel": "ERROR",
-            "ControlPath": str(self.control),
-            "ControlPersist": "no",
-            "ConnectTimeout": str(math.ceil(ssh.connect_timeout)),
-            "ServerAliveInterval": str(ssh.keepalive),
-            "UserKnownHostsFile": _path(ssh.known_hosts),
-            "IdentityFile": _path(ssh.identity),
-            "IdentitiesOnly": "yes" if ssh.identity else None,
-            "User": address.user,
-            "Port": str(address.port) if address.port else None,
-        }
+        """A call of ssh that uses our configuration and our socket."""
+        address = parse(self.host)
+        given = {"ControlPath": self.control, "ControlPersist": "no", "User": address.user, "Port": address.port}
         settings = [f"-o{name}={value}" for name, value in given.items() if value]
-        files = ["-F", str(Path(ssh.config).expanduser())] if ssh.config else []
+        files = ["-F", str(self.control.parent / CONFIGURATION)]
         return ["ssh", *files, *settings, *options, "--", address.name, *([command] if command else [])]
+
+
+def configure(ssh: Ssh, folder: Path) -> None:
+    """Write the configuration for all calls of ssh: ours first, then the user's.
+
+    Gateways are reached by an ssh that ssh itself starts: it gets this file, but none of our options.
+    """
+    given = {
+        "BatchMode": "yes",
+        "StrictHostKeyChecking": "yes",
+        "UpdateHostKeys": "no",
+        "RemoteCommand": "none",
+        "PermitLocalCommand": "no",
+        "LogLevel": "ERROR",
+        "ConnectTimeout": str(math.ceil(ssh.connect_timeout)),
+        "ServerAliveInterval": str(ssh.keepalive),
+        "UserKnownHostsFile": _path(ssh.known_hosts),
+        "IdentityFile": _path(ssh.identity),
+        "IdentitiesOnly": "yes" if ssh.identity else None,
+    }
+    users = [_path(ssh.config)] if ssh.config else ["~/.ssh/config", "/etc/ssh/ssh_config"]
+    lines = ["Host *", *(f"{name} {value}" for name, value in given.items() if value)]
+    (folder / CONFIGURATION).write_text("\n".join([*lines, *(f"Include {path}" for path in users), ""]))
 
 
 class _Wire:
@@ -221,7 +229,7 @@ class _Wire:
 
 
 def _path(given: str | None) -> str | None:
-    return str(Path(given).expanduser()) if given else None
+    return f'"{Path(given).expanduser()}"' if given else None
 
 
 def _started(argv: list[str], errors: int | IO[bytes]) -> subprocess.Popen[bytes]:

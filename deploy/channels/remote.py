@@ -29,11 +29,10 @@ LOST = "the connection was lost"
 # watches for the end of standard input is in the script. Without single quotes: it is quoted in them.
 WRAPPER = """\
 m={mark}
-( trap "kill \\$s; exit" HUP
-trap "kill \\$s; sleep {linger}; kill -KILL 0" USR1
+( trap "kill \\$!; exit" HUP
 trap "trap : TERM; sleep {grace:g}; kill -KILL 0" TERM
-sleep {lifetime:.0f} & s=$!
-wait $s
+sleep {lifetime:.0f} &
+wait $!
 kill -TERM 0
 sleep {grace:g}
 kill -KILL 0 ) </dev/null >/dev/null 2>&1 &
@@ -68,13 +67,13 @@ class Wire(Protocol):
 
 KEEP = ("kill -HUP $g\n", "")
 END = ("", "read -r _\nkill -KILL 0\n")  # when we hang up
-END_SOON = ("kill -USR1 $g\n", "")
+END_SOON = ("kill -HUP $g\n", f"( sleep {LINGER}; kill -KILL 0 ) </dev/null >/dev/null 2>&1 &\n")
 
 
 def command_line(mark: str, shell: str, lifetime: float, grace: float, leftovers: tuple[str, str]) -> str:
     """The command for a login shell: runs `shell` between marks, and deals with what it leaves behind."""
     leave, after = leftovers
-    times = {"lifetime": lifetime, "grace": grace, "linger": LINGER}
+    times = {"lifetime": lifetime, "grace": grace}
     text = WRAPPER.format(mark=mark, shell=_doubled(shell), leave=leave, after=after, **times)
     return f"exec sh -c '{text}'"
 
@@ -137,11 +136,12 @@ class Framed:
             self.receive(stream, text)
 
     def finish(self) -> None:
-        """Pass on what looked like the beginning of a mark and was none."""
+        """Pass on what looked like the beginning of a mark and was none; nothing that comes from now on."""
         for stream in self.begun - set(self.codes):
             rest, self.buffers[stream] = self.buffers[stream], b""
             if rest:
                 self.receive(stream, rest)
+        self.receive = lambda stream, chunk: None
 
     def _perhaps_mark(self, text: bytes) -> int:
         """How many bytes at the end may be the beginning of a mark."""
@@ -165,9 +165,9 @@ def converse(
             return Ended(framed.exit, held=not keep and not _within(HELD, wire, lambda: wire.silent))
         if wire.ended:
             return _broken(framed, lost())
+    framed.finish()
     wire.hang_up()
     _within(grace + LEAVING, wire, lambda: wire.ended)
-    framed.finish()
     return Ended(None, held=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 from contextlib import suppress
 
 PROBES = 3  # unanswered keepalives until a connection counts as lost
@@ -47,3 +48,27 @@ def _patience(keepalive: int) -> dict[str, int]:
         "TCP_KEEPCNT": PROBES,
         "TCP_USER_TIMEOUT": keepalive * PROBES * 1000,
     }
+
+
+class Piped(socket.socket):
+    """One end of a program that connects its standard input and output to a host: a ProxyCommand."""
+
+    process: subprocess.Popen[bytes] | None = None
+
+    def close(self) -> None:
+        super().close()
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+
+def piped(command: str) -> Piped:
+    """Start a ProxyCommand; it ends when its socket is closed."""
+    near, far = socket.socketpair()
+    with far:
+        made = Piped(near.family, near.type, near.proto, near.detach())
+        made.process = subprocess.Popen(
+            ["sh", "-c", f"exec {command}"], stdin=far, stdout=far, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+    return made

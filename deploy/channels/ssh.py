@@ -138,7 +138,7 @@ class Fabric:
         if jump and jump.rpartition(",")[2].strip() != self.host:
             return self.means.gateway(jump).open_stream((place.name, place.port))
         if place.command and not self._jump:
-            return paramiko.ProxyCommand(place.command)
+            return sockets.piped(place.command)
         return sockets.connect(place.name, place.port, ssh.connect_timeout, ssh.keepalive)
 
     def forward(self, address: str, port: int) -> tuple[str, int]:
