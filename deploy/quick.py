@@ -6,13 +6,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from deploy.command import paste
 from deploy.errors import ConfigError, PersonNeeded
 from deploy.journal import Journal
 from deploy.operate import Options, refuse_half_a_restore, taken_over
 from deploy.rollback import WayBack, told
+from deploy.secret import mask
 from deploy.session import Session
 from deploy.site import Site
-from deploy.steps.airflow import pauses, set_pauses
+from deploy.steps.airflow import pauses, pausing, set_pauses
 from deploy.steps.schedule import both, require_way_back, switched
 from deploy.view import View
 from deploy.workflows import Workflows
@@ -85,6 +87,22 @@ def put_back(site: Site, found: Mapping[str, bool]) -> dict[str, Any]:
     """The pauses as they were found; what `changed`, and what they are `now`, read again."""
     changed = set_pauses(site, found)
     return {"changed": changed, "now": pauses(site, found)}
+
+
+def plan(session: Session) -> str:
+    """What `switch_back` would do, as shell."""
+    journals = session.archive.journals()
+    if not journals:
+        raise ConfigError(f"nothing is deployed in {session.environment.name}", where=session.environment.name)
+    found: Mapping[str, bool] = session.of(journals[-1]).facts.get(STEP, {}).get("pauses", {})
+    return mask(paste([pausing(name, paused) for name, paused in found.items()]))
+
+
+def plan_of_try(session: Session) -> str:
+    """What `try_switch` would do, as shell: there and back."""
+    there = switched(_workflows(session))
+    back = [pausing(name, paused) for name, paused in there.items()]
+    return mask(paste([*(pausing(name, not paused) for name, paused in there.items()), *back]))
 
 
 @contextmanager

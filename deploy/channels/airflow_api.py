@@ -44,6 +44,7 @@ class Api:
         self.endpoint, self.url = endpoint, url.rstrip("/")
         loopback = {f"all://{host}": None for host in ("localhost", "127.0.0.1", "[::1]")}  # never through a proxy
         self.http = httpx.Client(mounts=loopback)
+        self.shut_out: Refused | None = None  # one refused login is enough: servers lock out who tries on
 
     def __enter__(self) -> Api:
         return self
@@ -95,6 +96,8 @@ class Api:
         """The token of this user: the one that is known while it is good, else a new one."""
         key = (self.url, self.endpoint.user, self.endpoint.password)
         with _logging_in:
+            if self.shut_out:
+                raise self.shut_out
             known, until = _tokens.get(key, (None, 0.0))
             if fresh or known is None or time.monotonic() > until:
                 known, lifetime = self._log_in()
@@ -105,7 +108,8 @@ class Api:
         body = {"username": self.endpoint.user, "password": self.endpoint.password.reveal()}
         response = self._send("POST", "auth/token", body)
         if response.status_code not in OK:
-            raise _refused(response, "no login")
+            self.shut_out = _refused(response, "no login")
+            raise self.shut_out
         token = Secret(str(response.json()["access_token"]))
         return token, lifetime(token)
 

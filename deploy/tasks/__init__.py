@@ -7,14 +7,26 @@ from __future__ import annotations
 
 from invoke.collection import Collection
 
-from deploy.tasks import backup, checklist, deploying, incident, phases, probes, report, rollback, sandbox, validate
+from deploy.tasks import (
+    backup,
+    checklist,
+    deploying,
+    incident,
+    phases,
+    probes,
+    report,
+    rollback,
+    sandbox,
+    trial,
+    validate,
+)
 
 
 def tree() -> Collection:
     """All tasks: the phases, `deploy` with a task for each environment, and what people need around them."""
     root = Collection()
     root.configure({"tasks": {"dedupe": False}})
-    for part in (deploying, validate, backup, rollback, report, incident, checklist, sandbox):
+    for part in (deploying, validate, backup, trial, rollback, report, incident, checklist, sandbox):
         root.add_collection(part.collection())
     for task in (*phases.TASKS, *probes.TASKS):
         root.add_task(task)

@@ -70,7 +70,9 @@ TASKS = (
         "migrate",
         "Apply the pending migrations, after a backup with a receipt and a rehearsal on it, and check the schema.",
     ),
+    changing("configure", "Set the variables of the DAGs, read back."),
     changing("switch", "Make a prepared release the current one."),
     changing("load", "Run the load of the release and check what it brought."),
+    changing("scale", "Give the variables of the DAGs the values of full size."),
     monitor,
 )

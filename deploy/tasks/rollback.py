@@ -9,11 +9,12 @@ from deploy.tasks.base import command, emit, is_dry, opened
 from deploy.tasks.running import options_of, shown
 
 
-@command(default=True)
+@command(default=True, quick="only switch the DAGs back, in seconds; the rest stays")
 def now(
     context: Context,
     to: str | None = None,
     database: str = "auto",
+    quick: bool = False,
     system: str | None = None,
     env: str | None = None,
     by: str = "",
@@ -24,12 +25,27 @@ def now(
     from deploy import operate, outlook
     from deploy.rollback import choices
 
+    if quick:
+        switch_back(context, system, env, by)
+        return
     session = opened(system, env, start=not is_dry(context))
     if is_dry(context):
         emit(outlook.way_back(session, to, choices(database)))
         return
     with shown(session, format, output) as view:
         operate.roll_back(session, to, choices(database), options_of(view, by=by), view)
+
+
+def switch_back(context: Context, system: str | None, env: str | None, by: str) -> None:
+    """The quick way: nothing but the schedules."""
+    from deploy import quick
+
+    session = opened(system, env, start=not is_dry(context))
+    if is_dry(context):
+        emit(quick.plan(session))
+        return
+    with shown(session) as view:
+        quick.switch_back(session, options_of(view, by=by), view)
 
 
 @command()

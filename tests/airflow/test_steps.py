@@ -41,11 +41,9 @@ def test_variables_are_set_read_back_and_put_back(deployment: Make) -> None:
     configure, scale = ConfigureStep(made), ScaleStep(made)
     assert not configure.done()
     assert do(configure)["former"] == {"shop_items": "7", "shop_new": None}
-    assert configure.done() and do(scale)["changed"] == ["shop_items"]
+    assert configure.done() and not scale.done()
     configure.deployment.facts["configure"] |= configure.before()
     assert made.facts["configure"]["former"]["shop_items"] == "7", "a second try remembers what the first one found"
-    undo(scale)
-    assert values(site, ["shop_items"]) == {"shop_items": "5"}
     undo(configure)
     undo(configure)
     assert values(site, ["shop_items", "shop_new"]) == {"shop_items": "7", "shop_new": None}
@@ -103,7 +101,7 @@ def test_draining_waits_for_what_runs_and_unpauses_only_what_it_paused(deploymen
     before = {"shop_slow": False, "shop_fails": True, "shop_original": False, "shop_optimised": True}
     set_pauses(site, before)
     run = Run(site, "shop_slow", f"drained-{made.id}")
-    site.execute(triggering("shop_slow", run.id, {"seconds": 4}))
+    site.execute(triggering("shop_slow", run.id, {"seconds": 2}))
     while run.tasks().get("sleeps") != "running":
         pass
     drain, resume = DrainStep(made), ResumeStep(made)
@@ -163,11 +161,9 @@ def test_a_switch_that_nobody_could_take_back_is_refused(deployment: Make) -> No
         SwitchScheduleStep(unscheduled).before()
 
 
-def test_metadata_goes_forward_only(deployment: Make, metadata: str) -> None:
-    made = deployment(metadata="airflow")
-    step = MetadataStep(made)
-    assert step.done()
-    assert do(step)["now"] == made.facts["metadata"]["revision"]
-    assert step.undo(made.facts["metadata"], Said()) == {"kept": True}
-    printed = "\n".join(command.shell() for command in step.plan())
-    assert printed.endswith("db migrate")
+def test_metadata_goes_forward_only(deployment: Make) -> None:
+    step = MetadataStep(deployment(metadata="airflow"))
+    found = step.before()
+    assert found["revision"] and step.done()
+    assert step.undo(found, Said()) == {"kept": True}
+    assert [command.shell().endswith("db migrate") for command in step.plan()] == [True]
