@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from deploy.reports.numbers import Number, short
+from deploy.reports.visible import visible
 
 if TYPE_CHECKING:
     from pygal.graph.graph import Graph
@@ -29,8 +30,8 @@ def against_limits(numbers: Sequence[Number]) -> str:
     scale = [{"value": value, "label": short(value)} for value in _scale([*levels, *drawn])]
     chart = pygal.Line(
         js=[], css=[], width=260, height=92 if len(moments) > 1 else 70, margin=3, show_legend=False, dots_size=3.5,
-        show_y_guides=False, x_labels=["", *moments, ""], y_labels=scale, truncate_label=-1,
-        disable_xml_declaration=True,
+        show_y_guides=False, x_labels=["", *(visible(each, 20) for each in moments), ""], y_labels=scale,
+        truncate_label=-1, disable_xml_declaration=True,
     )  # fmt: skip
     kinds = []
     for number in numbers:
@@ -84,7 +85,7 @@ def _inline(chart: Graph, told: str, kinds: Sequence[str]) -> str:
             each.set("class", f"series {kinds[int(serie[1])]}")
     root.attrib.pop("id", None)
     root.set("role", "img")
-    root.set("aria-label", told)
+    root.set("aria-label", visible(told))
     return ElementTree.tostring(root, encoding="unicode")
 
 

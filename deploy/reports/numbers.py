@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from deploy.result import Result, Status
 
-LIMIT = re.compile(r"\b(above|below|at least|at most|equal to) (-?\d[\d_,]*(?:\.\d+)?)(?!\S*\d)")
-NUMBER = re.compile(r"-?\d[\d_,]*(?:\.\d+)?(?!\S*\d)")  # no version, no id, no time
+LIMIT = re.compile(r"\b(above|below|at least|at most|equal to) (-?\d[\d_,]{0,29}(?:\.\d+)?)(?!\S*\d)")
+NUMBER = re.compile(r"-?\d[\d_,]{0,29}(?:\.\d+)?(?!\S*\d)")  # no version, no id, no time
+LONGEST = 500  # characters of a text in which a number is looked for
 CELLS = re.compile(r"\s{2,}")
 JUDGED = frozenset({Status.PASS, Status.FAIL, Status.WAIVED})
 
@@ -80,7 +81,7 @@ def values(result: Result) -> list[tuple[str, float, Status]]:
         return []
     if result.expected.startswith("each "):
         return labelled(result.evidence)
-    found = NUMBER.match(result.found.strip())
+    found = NUMBER.match(result.found[:LONGEST].strip())
     return [("", read(found[0]), result.status)] if found else []
 
 
@@ -95,7 +96,7 @@ def labelled(evidence: str) -> list[tuple[str, float, Status]]:
 
 def limits(expected: str) -> tuple[tuple[str, float], ...]:
     """`at least 1 and at most 10` as ((at least, 1), (at most, 10))."""
-    return tuple((found[1], read(found[2])) for found in LIMIT.finditer(expected))
+    return tuple((found[1], read(found[2])) for found in LIMIT.finditer(expected[:LONGEST]))
 
 
 def read(text: str) -> float:

@@ -36,9 +36,10 @@ GOOD = replace(
     WHOLE, how="succeeded", outcome="Deployed", phases=[PhaseRecord("prereqs", 1.2, [RESULTS[0]], at=NOW)],
     failures=[], incident="",
 )  # fmt: skip
+HOSTILE_NUMBER = replace(rate(Status.FAIL, "1" + "0" * 25), title=HOSTILE, expected=f"above 1 {HOSTILE}", host=HOSTILE)
 HOSTILE_RECORD = replace(
     WHOLE, outcome=HOSTILE, by=HOSTILE, system=HOSTILE, notes=[HOSTILE], failures=[HOSTILE],
-    phases=[PhaseRecord(HOSTILE, 1, [HOSTILE_RESULT], HOSTILE, NOW, [(HOSTILE, 1)], HOSTILE, HOSTILE)],
+    phases=[PhaseRecord(HOSTILE, 1, [HOSTILE_RESULT, HOSTILE_NUMBER], HOSTILE, NOW, [(HOSTILE, 1)], HOSTILE, HOSTILE)],
     signoffs=[{"by": HOSTILE}], backups=[{HOSTILE: HOSTILE}], migrations=[{"Migration": HOSTILE}],
     hosts={HOSTILE: [HOSTILE]}, versions={HOSTILE: HOSTILE},
 )  # fmt: skip

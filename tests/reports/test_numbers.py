@@ -21,6 +21,7 @@ from tests.reports.pages import rate
         ("each at least 1", "all 3", None),
         ("a proven backup of app within 24h", "20261128T141822Z-50cf, new", None),
         ("at most 0640", "kept", None),
+        ("at most 5", "9" * 400, None),
         ("set", "1", None),
     ],
 )
