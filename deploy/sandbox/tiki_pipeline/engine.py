@@ -35,8 +35,9 @@ def ensure(say: Callable[[str], None] = silent) -> str:
     return f"unix://{SOCKET}"
 
 
-def answers(path: Path = SOCKET) -> bool:
-    """Whether an Engine answers on this socket; ConfigError when we may not ask it."""
+def answers(path: Path | None = None) -> bool:
+    """Whether an Engine answers on this socket (default: the usual one); ConfigError when we may not ask it."""
+    path = path or SOCKET
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(5.0)
         try:

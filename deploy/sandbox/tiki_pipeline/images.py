@@ -23,6 +23,7 @@ FOLDERS = (
     *("dev", "etc", "home/airflow", "mnt", "opt/airflow", "opt/bin", "proc", "root", "run/postgresql", "sys", "usr"),
     *("data", "var/cache", "var/lib/postgresql/data", "var/log", "var/tmp"),
 )
+WRITABLE = ("data", "home/airflow", "opt/airflow")  # by group 0, which every user of a container here belongs to
 USERS = {"root": 0, "postgres": 70, "redis": 999, "nobody": 65534, "airflow": 50000}
 WORKDIRS = {"postgres": "/", "redis": "/data", "airflow": "/opt/airflow"}
 PATH = "/opt/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -92,7 +93,7 @@ def skeleton(entrypoint: bytes, links: Mapping[str, str]) -> bytes:
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for name in FOLDERS:
-            _add(archive, name, tarfile.DIRTYPE, mode=0o777 if name == "data" else 0o755)
+            _add(archive, name, tarfile.DIRTYPE, mode=0o775 if name in WRITABLE else 0o755)
         _add(archive, "tmp", tarfile.DIRTYPE, mode=0o1777)
         for name in ("bin", "sbin", "lib", "lib64"):
             _add(archive, name, tarfile.SYMTYPE, link=f"usr/{name}")

@@ -154,7 +154,8 @@ def down(project: Path) -> None:
 
 def _each_project(project: Path, words: list[str]) -> None:
     stack = Stack(project.resolve())
-    if not stack.env_file.exists() or not shutil.which("docker") or not engine.answers():
+    reachable = shutil.which("docker") and (os.environ.get("DOCKER_HOST") or engine.answers())
+    if not stack.env_file.exists() or not reachable:
         return
     for name in (stack.name, f"{stack.name}-shop"):
         machine.run([*compose_plugin.V2, "--project-name", name, *words], timeout=300)
