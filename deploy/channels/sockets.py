@@ -69,6 +69,10 @@ def piped(command: str) -> Piped:
     with far:
         made = Piped(near.family, near.type, near.proto, near.detach())
         made.process = subprocess.Popen(
-            ["sh", "-c", f"exec {command}"], stdin=far, stdout=far, stderr=subprocess.DEVNULL, start_new_session=True
+            ["sh", "-c", f"exec {command}"],
+            stdin=far.fileno(),
+            stdout=far.fileno(),
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
     return made
