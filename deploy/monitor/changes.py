@@ -37,7 +37,8 @@ def advance(state: State, results: Sequence[Result], now: datetime, patience: Ca
     for result in results:
         key = key_of(result)
         fresh = Watched(since=now, seems_since=now, severity=result.severity)
-        follows, kind = follow(state.watched.get(key, fresh), standing(result), now, patience(result))
+        known = state.watched.get(key) or state.watched.get(f"{result.item}@") or fresh
+        follows, kind = follow(known, standing(result), now, patience(result))
         if kind:
             follows = follows.model_copy(update={"number": follows.number + 1})
             state.waiting.setdefault(result.severity, []).append(_event(kind, result, follows, now))
@@ -124,11 +125,15 @@ def _event(kind: Kind, result: Result, watched: Watched, now: datetime) -> Event
 
 
 def _tell_gone(state: State, watched: dict[str, Watched], now: datetime) -> None:
-    """An alert that is open must not go silent because nobody asks any more."""
+    """An alert that is open must not go silent because nobody asks any more.
+
+    What could not be asked anywhere has no host; it goes on under the host where it is asked again.
+    """
+    asked = {key.partition("@")[0] for key in watched}
     for key, known in state.watched.items():
-        if key in watched or known.stands == "ok":
-            continue
         item, _, host = key.partition("@")
+        if key in watched or known.stands == "ok" or (not host and item in asked):
+            continue
         gone = Result(item, f"{item} is not asked any more", "", known.severity, Status.SKIPPED, host=host)
         told = known.model_copy(update={"number": known.number + 1})
         state.waiting.setdefault(gone.severity, []).append(_event("gone", gone, told, now))

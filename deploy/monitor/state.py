@@ -110,11 +110,18 @@ class Keeper:
         """The state as it is now; a file that cannot be understood is put aside, and everything begins anew."""
         if self.trouble and self._memory:
             return self._memory
+        try:
+            return self._read()
+        except FileNotFoundError:
+            return State()
+        except OSError as error:
+            self.trouble = f"{error.strerror}: {self.folder / FILE}"
+            return self._memory or State()
+
+    def _read(self) -> State:
         path = self.folder / FILE
         try:
             return State.model_validate_json(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return State()
         except (ValidationError, UnicodeDecodeError):
             path.replace(path.with_suffix(".broken"))
             return State()
