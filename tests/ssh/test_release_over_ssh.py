@@ -16,7 +16,7 @@ from deploy import folders
 from deploy.channels.connections import Connections
 from deploy.channels.transport import Payload, Transport
 from deploy.deployment import Deployment
-from deploy.errors import Unreachable
+from deploy.errors import CommandFailed, Unreachable
 from deploy.steps import deliver
 from deploy.steps.release import ReleaseStep
 from tests.backups.world import Said
@@ -83,7 +83,13 @@ def test_a_connection_lost_half_way_leaves_the_partial_folder_and_no_process(
     far: Far, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = far.deployment()
-    monkeypatch.setattr(deliver, "packed", broken(deliver.packed, far.there.sshd))
+    unpacked = far.there.srv / f"app/releases/.{one.release}.partial/tree/a file"
+
+    def accident() -> None:
+        wait_until(unpacked.exists)
+        far.there.sshd()
+
+    monkeypatch.setattr(deliver, "packed", broken(deliver.packed, accident))
     with pytest.raises(Unreachable, match="the files of the commit"):
         deliver.deliver(one, Said())
     monkeypatch.undo()
@@ -93,3 +99,16 @@ def test_a_connection_lost_half_way_leaves_the_partial_folder_and_no_process(
     ReleaseStep(one).do(Said())
     same(far.there.srv / f"app/releases/{one.release}", far.source)
     assert far.names() == [one.release]
+
+
+def test_a_full_disk_is_said_and_nothing_gets_the_name(far: Far) -> None:
+    one = far.deployment()
+    far.there.run("mkdir", "-p", "/srv/app")
+    far.there.run("mount", "-t", "tmpfs", "-o", "size=3m,mode=777", "tmpfs", "/srv/app")
+    try:
+        with pytest.raises(CommandFailed, match="No space left on device"):
+            ReleaseStep(one).do(Said())
+        assert far.there.run("ls", "-A", "/srv/app/releases").split() == [f".{one.release}.partial"]
+        assert not ReleaseStep(one).done()
+    finally:
+        far.there.run("umount", "/srv/app")
