@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -98,11 +99,21 @@ def recorded(session: Session, deployment: Deployment, journal: Journal, gate: G
             [f"invoke rollback --env={name}"],
         ) from error
     finally:
-        try:
-            for path in write_record(session, deployment, journal, gate):
-                view.say(f"{'page' if path.suffix == '.html' else path.stem}: {path}")
-        except OSError as error:
-            view.say(f"The report could not be written: {error.strerror}.")
+        _report(session, deployment, journal, gate, view)
+
+
+def _report(session: Session, deployment: Deployment, journal: Journal, gate: Gate, view: View) -> None:
+    """Write the reports; what keeps them from being written never hides how the deployment itself ended."""
+    ending = sys.exc_info()[1]
+    try:
+        for path in write_record(session, deployment, journal, gate):
+            view.say(f"{'page' if path.suffix == '.html' else path.stem}: {path}")
+    except OSError as error:
+        view.say(f"The report could not be written: {error.strerror}.")
+    except Exception as error:
+        if ending is None:
+            raise
+        view.say(f"The report could not be written: {type(error).__name__}: {error}.")
 
 
 def welcome(session: Session, options: Options) -> None:
