@@ -41,8 +41,9 @@ def _table(rows: Rows) -> str:
     from rich.text import Text
 
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("deployment", "outcome", "release", "ref"):
-        table.add_column(name, overflow="fold")
+    for name in ("deployment", "outcome", "release"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("ref", overflow="fold")
     table.add_column("took", justify="right", no_wrap=True)
     table.add_column("by", overflow="fold")
     for r in rows:
