@@ -87,12 +87,14 @@ class Unanswered:
 
 @dataclass(frozen=True)
 class Output:
-    """The answer to `Shell`."""
+    """The answer to `Shell`. The host gave it at `at`, seconds since the epoch by our clock, give or take `within`."""
 
     exit: int
     out: str
     err: str = ""
     took: float = 0.0
+    at: float = 0.0
+    within: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -55,10 +55,9 @@ class OpenSsh:
         """As `Transport.run`. Raises Unreachable: before anything ran, or because the connection was lost."""
         mark = secrets.token_hex(16)
         framed = Framed(mark, receive)
-        line = command_line(
-            mark, shell_for(script, payload), lifetime(deadline, grace, keep), grace, KEEP if keep else END_SOON
-        )
         self.connect()
+        left = lifetime(deadline, grace, keep)
+        line = command_line(mark, shell_for(script, payload), left, grace, KEEP if keep else END_SOON)
         given = chain([script.encode()], payload.chunks if payload else ())
         argv = self._argv("-T", "-o", "ControlMaster=no", "-o", "ClearAllForwardings=yes", command=line)
         process = _started(argv, subprocess.PIPE)

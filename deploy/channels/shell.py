@@ -74,7 +74,7 @@ class Batch:
         self.buffers = {OUT: bytearray(), ERR: bytearray()}
         self.frames: dict[int, list[bytes]] = {OUT: [], ERR: []}  # the first of each: before the first question
         self.exits: list[int] = []
-        self.times = [time.monotonic()]
+        self.times = [0.0]  # of the marks; the first: when the transport, connected, asked how long it may take
         self.flooded = False
 
     def script(self) -> str:
@@ -123,7 +123,8 @@ class Batch:
         if self.flooded:
             return 0.0
         if self.asked == 0:
-            return self.times[-1] + STARTING
+            self.times[0] = self.times[0] or time.monotonic()
+            return self.times[0] + STARTING
         if self.asked > len(self.questions):
             return self.times[-1] + ENDING
         return self.times[-1] + self.questions[self.asked - 1].timeout
@@ -170,7 +171,17 @@ class Batch:
             return Unanswered(f"printed more than {question.limit} bytes", _tail(err), took)
         if exit_code not in question.exits:
             return Unanswered(_why(exit_code, err), _tail(err) or _tail(out), took)
-        return Output(exit_code, out.decode(errors="replace"), err.decode(errors="replace"), took)
+        texts = out.decode(errors="replace"), err.decode(errors="replace")
+        return Output(exit_code, *texts, took, *self._moment(position))
+
+    def _moment(self, position: int) -> tuple[float, float]:
+        """When the host answered, by our wall clock, and how far off that may be.
+
+        It did so between two marks. Each was on its way for at most as long as the first one took from our asking.
+        """
+        on_its_way = self.times[1] - (self.times[0] or self.times[1])
+        first, last = self.times[position + 1] - on_its_way, self.times[position + 2]
+        return time.time() - time.monotonic() + (first + last) / 2, (last - first) / 2
 
 
 def _why(exit_code: int, err: bytes) -> str:

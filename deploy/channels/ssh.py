@@ -89,10 +89,9 @@ class Fabric:
         """As `Transport.run`. Raises Unreachable: before anything ran, or because the connection was lost."""
         mark = random.token_hex(16)
         framed = Framed(mark, receive)
-        line = command_line(
-            mark, shell_for(script, payload), lifetime(deadline, grace, keep), grace, KEEP if keep else END
-        )
         channel, own = self._open_channel()
+        left = lifetime(deadline, grace, keep)
+        line = command_line(mark, shell_for(script, payload), left, grace, KEEP if keep else END)
         given = chain([script.encode()], payload.chunks if payload else ())
         wire = _Wire(channel, given, framed)
 

@@ -35,6 +35,38 @@ done""")
         return every("tools on the PATH", words(output), {"there"})
 
 
+class Clock(Probe):
+    """The clock of the host agrees with ours."""
+
+    name: ClassVar[str] = "machine.clock"
+    example: ClassVar[str] = "at_most: 1  # second"
+    at_most: float = Field(1.0, gt=0)  # seconds, in either direction
+
+    def ask(self, scope: Scope) -> Shell:
+        return Shell("date +%s.%N")
+
+    def judge(self, output: Output) -> Verdict:
+        expected = f"at most {self.at_most:g} s from our clock"
+        measured = skew(output)
+        if measured is None:
+            return unknown(expected, "date tells no time", output.out)
+        off, within = measured
+        found = f"{off:+.2f} s, give or take {within:.2f} s"
+        if abs(off) - within <= self.at_most < abs(off) + within:
+            return unknown(expected, f"the line is too slow to tell: {found}")
+        return judged(abs(off) <= self.at_most, expected, found)
+
+
+def skew(output: Output) -> tuple[float, float] | None:
+    """How far a host's clock is ahead of ours, and how uncertain that is, both in seconds; None: it told no time."""
+    told = re.match(r"(\d{9,})(\.\d+)?", output.out)
+    if not told or not output.at:
+        return None
+    if told[2]:
+        return float(told[0]) - output.at, output.within
+    return float(told[1]) + 0.5 - output.at, output.within + 0.5  # this `date` knows whole seconds only
+
+
 MARK = "== pattern: "
 
 

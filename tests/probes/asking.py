@@ -39,6 +39,7 @@ KINDS = {
     "data": Data,
     "unanswered": Unanswered,
 }
+OURS = ("at", "within")  # when we asked: no part of what a host says
 ROOT = "/srv/engine"  # what the folder of a situation is called in a recording
 # fmt: off
 TOOLS = [
@@ -156,7 +157,7 @@ def keep(situation: Situation, answers: Sequence[Answer | Unanswered], verdict: 
 def encoded(one: Answer | Unanswered) -> dict[str, Any]:
     kind = next(name for name, type_ in KINDS.items() if isinstance(one, type_))
     values = {item.name: getattr(one, item.name) for item in dataclasses.fields(one)}
-    return {"kind": kind, **values}
+    return {"kind": kind, **{name: value for name, value in values.items() if name not in OURS}}
 
 
 def _plain(value: object) -> Any:
