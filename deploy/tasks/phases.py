@@ -66,6 +66,7 @@ def monitor(
 TASKS = (
     prereqs,
     changing("release", "Prepare a release folder and check it, without switching to it."),
+    changing("services", "Bring up the release's Compose project, and wait until it is healthy."),
     changing(
         "migrate",
         "Apply the pending migrations, after a backup with a receipt and a rehearsal on it, and check the schema.",
