@@ -26,20 +26,36 @@ NINE = [
 ]
 
 
-def test_both_dags_load_with_their_tasks_in_order(tmp_path: Path) -> None:
-    template = history.HERE / "template"
+def load(release: Path, home: Path) -> tuple[dict[str, list], dict[str, str]]:
+    """The DAGs of a release, each with its tasks in order and its schedule, and the import errors."""
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PYTHON"))},
-        "AIRFLOW_HOME": str(tmp_path),
+        "AIRFLOW_HOME": str(home),
         "AIRFLOW_VAR_TIKI_DAG_SCHEDULE_MODE": "scheduled",
-        "PYTHONPATH": str(template / "src"),
+        "PYTHONPATH": str(release / "src"),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    argv = [airflow_venv.ensure() / "bin" / "python", "-c", PRINT_TASKS, template / "dags"]
-    done = subprocess.run(argv, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    argv = [airflow_venv.ensure() / "bin" / "python", "-c", PRINT_TASKS, release / "dags"]
+    done = subprocess.run(argv, env=environment, cwd=home, capture_output=True, text=True, check=False, timeout=120)
     (said,) = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
     dags, errors = json.loads(said.removeprefix("RESULT "))
+    return dags, errors
+
+
+def test_both_dags_load_with_their_tasks_in_order(tmp_path: Path) -> None:
+    dags, errors = load(history.HERE / "template", tmp_path)
     assert errors == {}
     assert dags["tiki_crawl_products_optimized"] == [NINE, "@daily"]
     assert dags["tiki_crawl_products"][0][-2:] == ["load_products", "send_notification"]
     assert dags["tiki_crawl_products"][1] == "@daily"
+
+
+def test_the_branch_with_the_import_error_has_it_in_one_dag_only(tmp_path: Path) -> None:
+    (tree,) = [commit.tree for commit in history.commits() if commit.branch == "broken/dag-import-error"]
+    for name, content in tree.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    dags, errors = load(tmp_path, tmp_path)
+    assert list(dags) == ["tiki_crawl_products"]
+    (said,) = errors.values()
+    assert "cannot import name 'settings' from 'pipelines'" in said
