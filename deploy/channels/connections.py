@@ -46,7 +46,7 @@ class Connections:
         self._lock = threading.Lock()
         self._folder = Path(tempfile.mkdtemp(prefix="ssh-"))  # 0700, for sockets
         self._remotes: dict[str, Remote] = {}
-        self._make = _maker(ssh, self._folder)
+        self._make, self._close_gateways = _maker(ssh, self._folder)
         self._ports: dict[tuple[str, str, int], tuple[str, int]] = {}
         self._sockets: dict[tuple[str, str], str] = {}
         atexit.register(self.close)
@@ -97,6 +97,7 @@ class Connections:
         with self._lock:
             for remote in self._remotes.values():
                 remote.close()
+            self._close_gateways()
             self._remotes.clear()
             self._ports.clear()
             self._sockets.clear()
@@ -111,15 +112,15 @@ def _failure(remote: Remote) -> Unreachable | None:
     return None
 
 
-def _maker(ssh: Ssh, folder: Path) -> Callable[[str], Remote]:
-    """What makes the way to one host; Fabric is loaded only where it is used."""
+def _maker(ssh: Ssh, folder: Path) -> tuple[Callable[[str], Remote], Callable[[], None]]:
+    """What makes the way to one host, and what closes gateways; Fabric is loaded only where it is used."""
     if ssh.transport == "openssh":
         from deploy.channels.openssh import OpenSsh, configure
 
         configure(ssh, folder)
         numbers = itertools.count()
-        return lambda host: OpenSsh(host, ssh, folder / f"m{next(numbers)}")
+        return lambda host: OpenSsh(host, ssh, folder / f"m{next(numbers)}"), lambda: None
     from deploy.channels.ssh import Fabric, Means
 
     means = Means(ssh)
-    return lambda host: Fabric(host, means)
+    return lambda host: Fabric(host, means), means.close

@@ -57,6 +57,13 @@ class Means:
         with self.lock:
             return self.gateways.setdefault((last, before or None), Fabric(last.strip(), self, before or None))
 
+    def close(self) -> None:
+        """Close the connections to gateways."""
+        with self.lock:
+            for gateway in reversed(self.gateways.values()):
+                gateway.close()
+            self.gateways.clear()
+
 
 class Fabric:
     """One host. May be used from many threads at once."""

@@ -5,7 +5,8 @@ This needs Fabric's side for dialling, whatever way the environment uses else.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import paramiko
@@ -61,14 +62,21 @@ def add(one: Shown, accept: Sequence[str], means: Means) -> list[paramiko.PKey]:
 
 def distrusted(host: str, ssh: Ssh) -> Unreachable | None:
     """Why the keys that a host shows are not trusted, with fingerprints; None when one of them is."""
+    with opened(ssh) as means:
+        try:
+            one = shown(host, means)
+            if not any(key in one.known for key in one.keys):
+                means.known.check(one.name, one.keys[0], host)
+        except Unreachable as error:
+            return error
+    return None
+
+
+@contextmanager
+def opened(ssh: Ssh) -> Iterator[Means]:
+    """What is needed to look at hosts; the gateways that were used are closed at the end."""
     means = Means(ssh)
     try:
-        one = shown(host, means)
-        if not any(key in one.known for key in one.keys):
-            means.known.check(one.name, one.keys[0], host)
-    except Unreachable as error:
-        return error
+        yield means
     finally:
-        for gateway in means.gateways.values():
-            gateway.close()
-    return None
+        means.close()

@@ -11,6 +11,7 @@ from deploy.tasks import (
     backup,
     checklist,
     deploying,
+    hosts,
     incident,
     phases,
     probes,
@@ -26,7 +27,7 @@ def tree() -> Collection:
     """All tasks: the phases, `deploy` with a task for each environment, and what people need around them."""
     root = Collection()
     root.configure({"tasks": {"dedupe": False}})
-    for part in (deploying, validate, backup, trial, rollback, report, incident, checklist, sandbox):
+    for part in (deploying, validate, backup, trial, rollback, report, incident, hosts, checklist, sandbox):
         root.add_collection(part.collection())
     for task in (*phases.TASKS, *probes.TASKS):
         root.add_task(task)
