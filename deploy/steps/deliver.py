@@ -97,7 +97,7 @@ else
 fi
 archive=$(mktemp)
 git --git-dir="$mirror" archive --format=tar --output="$archive" {commit}
-gzip -1 <"$archive" | {shell} {script}
+{sent}
 rm "$archive"
 """
 
@@ -126,16 +126,17 @@ def source_of(deployment: Deployment) -> Mirror:
 
 def by_hand(deployment: Deployment) -> Script:
     """The same as shell to paste; all files are sent."""
-    host = deployment.site.first("app")
     there = f'set -eu\n{_places(deployment)}gzip -dc | tar -xo -C "$partial/tree" -f -\n{RENAME}'
+    hosts = deployment.site.hosts("app")
+    ways = ["sh -c" if host == HERE else f"ssh {shlex.quote(host)}" for host in hosts]
     text = BY_HAND.format(
         mirror=shlex.quote(str(source_of(deployment).folder)),
         repository=shlex.quote(deployment.environment.repository),
         commit=deployment.commit,
-        shell="sh -c" if host == HERE else f"ssh {shlex.quote(host)}",
-        script=shlex.quote(there),
+        sent="\n".join(f'gzip -1 <"$archive" | {way} {shlex.quote(there)}' for way in ways),
     )
-    return Script(text.strip(), note="the files of the commit", timeout=LONG)
+    from_here = "" if hosts == [HERE] else ", sent from this machine"
+    return Script(text.strip(), note=f"the files of the commit{from_here}", timeout=LONG)
 
 
 def _earlier(deployment: Deployment) -> Script:

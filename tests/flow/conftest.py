@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.channels.git import mirror
 from tests.conftest import LivePostgres
 from tests.flow.releases import make_repository
 from tests.flow.world import Server, World
@@ -23,7 +24,7 @@ def server(postgres: LivePostgres) -> Server:
 
 
 @pytest.fixture(scope="session")
-def prepared(server: Server, tmp_path_factory: pytest.TempPathFactory) -> World:
+def prepared(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A world in which v1 is deployed. It is copied, never used."""
     folder = tmp_path_factory.mktemp("prepared")
     repository = folder / "repository"
@@ -31,7 +32,10 @@ def prepared(server: Server, tmp_path_factory: pytest.TempPathFactory) -> World:
     world.write_system()
     server.create(world.name)
     world.deploy("v1")
-    return world
+    yield world
+    source = mirror(str(repository)).folder
+    shutil.rmtree(source)
+    source.with_suffix(".lock").unlink()
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from deploy.channels.transport import Deadline, Ended, Local, Payload, Receive
 from deploy.deployment import Deployment
 from deploy.errors import CommandFailed, StepFailed
 from deploy.site import Site
-from deploy.steps.deliver import deliver
+from deploy.steps.deliver import by_hand, deliver
 from deploy.steps.release import ReleaseStep
 from deploy.system import Environment, System
 from tests.backups.world import Said
@@ -266,3 +266,14 @@ def test_the_mirror_knows_branches_tags_and_commits(world: World) -> None:
     source.fetch()
     assert source.refs() == ["later", "main", "v1"]
     assert source.folder.parent == folders.PROJECT / ".local/mirrors"
+
+
+def test_the_plan_sends_to_each_host_from_here(world: World) -> None:
+    one = world.deployment()
+    one.site = Site(one.environment.model_copy(update={"hosts": {"app": ("h1", "deploy@h2")}}))
+    command = by_hand(one)
+    assert command.note == "the files of the commit, sent from this machine"
+    assert [line for line in command.text.splitlines() if "ssh" in line] == [
+        'gzip -1 <"$archive" | ssh h1 \'set -eu',
+        'gzip -1 <"$archive" | ssh deploy@h2 \'set -eu',
+    ]
