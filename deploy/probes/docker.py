@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from statistics import fmean
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -63,7 +64,8 @@ class Services(Probe):
         states = [(*self._state(row), called(row)) for row in rows]
         found = [(words_ if how is not Standing.READY else how.value, who, words_) for how, words_, who in states]
         found += [("no container", service, "") for service in absent(rows, self.expected)]
-        return every("running and healthy", sorted(found, key=lambda one: one[1]), {Standing.READY.value})
+        unclear = {words_ for how, words_, _ in states if how is Standing.STARTING}
+        return every("running and healthy", sorted(found, key=lambda one: one[1]), {Standing.READY.value}, unclear)
 
     def _state(self, row: Row) -> tuple[Standing, str]:
         if row["service"] in self.health and not row["health"]:
@@ -171,20 +173,21 @@ class Sampled(Containers):
 
     def measured(self, data: Data, measure: Callable[[Row, Row], float | None]) -> Verdict:
         """The mean of each container's samples keeps below the bound; too few samples are unknown."""
-        expected, rows, states = f"below {self.below:g} %", self.chosen(data), []
-        for row in rows:
-            values = [value for sample in row["samples"] if (value := measure(row, sample)) is not None]
-            states.append((self._state(values), called(row), " ".join(f"{value:g}" for value in values)))
+        expected, rows = f"below {self.below:g} %", self.chosen(data)
+        measured = {called(row): [v for s in row["samples"] if (v := measure(row, s)) is not None] for row in rows}
+        states = [(self._state(v), name, " ".join(f"{one:g}" for one in v)) for name, v in measured.items()]
         states += [("not running", service, "") for service in absent(rows, self.services)]
         if not states:
             return unknown(expected, "no container of the project runs")
-        return every(expected, states, {"good"}, {"not running", "too few samples"})
+        verdict = every(expected, states, {"good"}, {"not running", "too few samples"})
+        if verdict.status.value != "pass":
+            return verdict
+        return passed(expected, f"{max(map(fmean, measured.values())):.1f} % at most", verdict.evidence)
 
     def _state(self, values: Sequence[float]) -> str:
         if len(values) < self.samples:
             return "too few samples"
-        mean = sum(values) / len(values)
-        return "good" if mean < self.below else f"{mean:.1f} %"
+        return "good" if fmean(values) < self.below else f"{fmean(values):.1f} %"
 
 
 class Memory(Sampled):

@@ -105,6 +105,13 @@ class StackStep(Step):
         watch.run(command)
         return watch.until_ready(self.compose.wait)
 
+    def _stopped(self) -> list[str]:
+        """Stop what runs; files that Compose cannot read must not keep a rollback from ending where nothing does."""
+        running = self._running()
+        if running:
+            self.deployment.site.execute(self._stop())
+        return running
+
     def _stop(self) -> Script:
         stop = self.project.call(self.folder, "stop", *self.names)
         return self.project.script([stop], f"stop {', '.join(self.names)}: they did not run before")
@@ -153,15 +160,19 @@ class StoresStep(StackStep):
             return []
         if facts.get("link"):
             return [self._from(str(facts["link"])), self.waiting()]
-        return [] if facts.get("ran") else [self._stop()]
+        return [*([] if facts.get("ran") else [self._stop()]), self._unlink()]
 
     def undo(self, facts: Facts, progress: Progress) -> Facts:
-        if self.names and facts.get("link"):
+        if not self.names:
+            return {}
+        if facts.get("link"):
             return {"ready": self._bring_up(self._from(str(facts["link"])), self.names, progress)}
-        if self.names and not facts.get("ran") and self._link():
-            self.deployment.site.execute(self._stop())
-            return {"stopped": list(self.names)}
-        return {}
+        stopped = [] if facts.get("ran") else self._stopped()
+        self.deployment.site.execute(self._unlink())
+        return {"stopped": stopped}
+
+    def _unlink(self) -> Script:
+        return Script(f"rm -f {shlex.quote(self.folder)}", note="no stores of a release before", on=self.compose.on)
 
 
 class ServicesStep(StackStep):
@@ -213,5 +224,4 @@ class ServicesStep(StackStep):
             return {"ready": watch.until_ready(self.compose.wait), "release": previous}
         if ran:
             raise StepFailed(f"These ran before, of no release that is known here: {', '.join(ran)}.")
-        self.deployment.site.execute(self._stop())
-        return {"stopped": list(self.names)}
+        return {"stopped": self._stopped()}

@@ -86,6 +86,13 @@ def test_how_a_container_stands(told: dict[str, Any], how: Standing, words: str)
     assert standing({**ROW, **told}, once=("setup",)) == (how, words)
 
 
+def test_a_service_that_is_still_starting_is_unknown_and_a_broken_one_beside_it_a_fail() -> None:
+    probe = Services(expected=("web", "worker"))
+    rows = [{**ROW, "health": "starting"}, {**ROW, "service": "worker"}]
+    assert probe.judge(Data(rows)).status is UNKNOWN
+    assert probe.judge(Data([rows[0], {**rows[1], "state": "dead"}])).status is FAIL
+
+
 def test_no_container_is_never_a_pass() -> None:
     assert Services(expected=("web",)).judge(Data([])).status is FAIL
     assert Limited().judge(Data([])).status is UNKNOWN

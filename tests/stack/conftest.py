@@ -29,9 +29,10 @@ def images() -> Iterator[str]:
 
 @pytest.fixture
 def world(images: str, request: pytest.FixtureRequest) -> Iterator[World]:
-    """An environment of its own; with the parameter `v1`, on a host that has Compose v1 alone."""
+    """An environment of its own: `v1` on a host that has Compose v1 alone, `database` with a PostgreSQL."""
+    kind = getattr(request, "param", "")
     root = Path(tempfile.mkdtemp(prefix="stack-"))
-    made = World(root, f"stack{os.getpid()}{token_hex(3)}", getattr(request, "param", "v2") == "v1")
+    made = World(root, f"stack{os.getpid()}{token_hex(3)}", kind == "v1", kind == "database")
     yield made
     hostbind.remove(made.project)
     shutil.rmtree(root)

@@ -16,7 +16,7 @@ from .world import World
 pytestmark = pytest.mark.live
 
 
-@pytest.mark.parametrize("world", ["v1", "v2"], indirect=True)
+@pytest.mark.parametrize("world", ["v1", "database"], indirect=True)
 def test_a_release_is_brought_up_once_replaced_and_brought_back(world: World) -> None:
     world.release("a")
     world.release("b")
@@ -29,17 +29,17 @@ def test_a_release_is_brought_up_once_replaced_and_brought_back(world: World) ->
     assert world.deploy(world.deployment("a")) == {"stores": True, "services": True}
     assert world.ids() == before
 
+    world.settings("GREETING=changed")
+    assert world.deploy(world.deployment("a")) == {"stores": True, "services": False}
     second = world.deployment("b", "a")
     world.deploy(second)
     after = world.ids()
     assert world.page() == "b"
-    assert {name for name in after if after[name] == before[name]} == {"postgres", "redis"}
+    assert [name for name in after if after[name] != before[name]] == ["web"]
 
     world.undo(second)
     assert world.page() == "a"
-    assert {name: found for name, found in world.ids().items() if name != "web"} == {
-        name: found for name, found in before.items() if name != "web"
-    }
+    assert {**world.ids(), "web": ""} == {**before, "web": ""}
     assert any(line.startswith("web: healthy") for line in world.said.lines)
 
 
@@ -64,25 +64,33 @@ def test_services_that_end_at_once_are_not_waited_for_and_a_first_deployment_sto
         world.deploy(made)
     world.undo(made)
     assert {row["state"] for row in world.rows().values()} == {"exited"}
-    assert docker("volume", "ls", "-q", "--filter", f"name={world.project}_db")
+
+
+def test_files_that_compose_cannot_read_change_nothing_and_there_is_nothing_to_take_back(world: World) -> None:
+    world.release("a", more="  extra: {imgae: x}")
+    made = world.deployment("a")
+    with pytest.raises(StepFailed, match="imgae"):
+        world.deploy(made)
+    world.undo(made)
+    assert (world.rows(), (world.root / "stack").is_symlink()) == ({}, False)
 
 
 def test_a_store_that_changed_is_made_anew_and_keeps_its_data(world: World) -> None:
     world.release("a")
-    world.release("b", often="interval: 2s\n      timeout: 5s\n      retries: 30")
+    world.release("b", often="2s")
     first = world.deployment("a")
     store = StoresStep(first)
     first.facts["stores"] = {**store.before(), **store.do(world.said)}
     before = world.ids()
-    volume = docker("volume", "ls", "-q", "--filter", f"name={world.project}_db")
+    docker("exec", before["queue"], "sh", "-c", "echo kept >/data/file")
     second = world.deployment("b", "a")
     changed = StoresStep(second)
     assert not changed.done()
     second.facts["stores"] = changed.before()
     changed.do(world.said)
     after = world.ids()
-    assert (after["redis"], after["postgres"] == before["postgres"]) == (before["redis"], False)
-    assert docker("volume", "ls", "-q", "--filter", f"name={world.project}_db") == volume
+    assert (after["redis"], after["queue"] == before["queue"]) == (before["redis"], False)
+    assert docker("exec", after["queue"], "cat", "/data/file") == "kept"
     changed.undo(second.facts["stores"], world.said)
     assert store.done()
 

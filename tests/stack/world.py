@@ -27,27 +27,25 @@ HEALTHY = 'test: ["CMD", "python3", "-c", "import urllib.request as u; u.urlopen
 COMPOSE = """
 version: "2.4"
 services:
-  postgres:
-    image: {image}
-    command: ["sh", "-c", {postgres}]
-    volumes: ["/usr:/usr:ro", "db:/data", "./init:/init:ro"]
-    restart: unless-stopped
-    stop_signal: SIGINT
-    healthcheck:
-      test: ["CMD-SHELL", "/usr/lib/postgresql/*/bin/pg_isready -q -h /tmp"]
-      {often}
   redis:
     image: {image}
     command: ["redis-server", "--save", "", "--dir", "/tmp"]
-    volumes: ["/usr:/usr:ro"]
+    volumes: ["/usr:/usr:ro", "./init:/init:ro"]
     restart: unless-stopped
     healthcheck: {{test: ["CMD", "redis-cli", "ping"], interval: 1s, timeout: 5s, retries: 10}}
+  queue:
+    image: {image}
+    command: ["sleep", "600"]
+    volumes: ["/usr:/usr:ro", "db:/data"]
+    stop_signal: SIGKILL
+    healthcheck: {{test: ["CMD", "true"], interval: {often}}}
   web:
     image: {image}
     command: {command}
     working_dir: /app
+    environment: {{GREETING: "${{GREETING:-none}}"}}
     volumes: ["/usr:/usr:ro", "./app:/app:ro"]
-    depends_on: {{redis: {{condition: service_healthy}}, postgres: {{condition: service_healthy}}}}
+    depends_on: {{redis: {{condition: service_healthy}}}}
     restart: "{restart}"
     stop_signal: SIGKILL
     healthcheck:
@@ -57,9 +55,21 @@ services:
       retries: 3
       start_period: {patience}
 {more}
-volumes: {{db: {{}}}}
 """
-OFTEN = "interval: 1s\n      timeout: 5s\n      retries: 30"
+VOLUMES = "volumes: {{db: {{}}, pg: {{}}}}\n"
+DATABASE = """
+  postgres:
+    image: {image}
+    command: ["sh", "-c", {postgres}]
+    volumes: ["/usr:/usr:ro", "pg:/data", "./init:/init:ro"]
+    restart: unless-stopped
+    stop_signal: SIGINT
+    healthcheck:
+      test: ["CMD-SHELL", "/usr/lib/postgresql/*/bin/pg_isready -q -h /tmp"]
+      interval: 1s
+      timeout: 5s
+      retries: 30
+"""
 SERVE = '["python3", "-u", "-m", "http.server", "8000"]'
 
 
@@ -70,6 +80,7 @@ class World:
     root: Path
     project: str
     v1: bool = False
+    database: bool = False  # whether a PostgreSQL is among its stores
     said: Said = field(default_factory=Said)
 
     def release(self, name: str, **changes: str) -> None:
@@ -78,19 +89,27 @@ class World:
         for part in ("app", "init"):
             (folder / part).mkdir(parents=True, exist_ok=True)
         (folder / "app" / "index.html").write_text(name)
+        self.settings("GREETING=hello")
         parts = {
             "command": SERVE,
             "restart": "unless-stopped",
             "health": HEALTHY,
             "more": "",
-            "often": OFTEN,
-            "patience": "10s",
+            "often": "1s",
+            "patience": "30s",
         }
-        text = COMPOSE.format(image=IMAGE, postgres=_quoted(POSTGRES), **{**parts, **changes})
+        text = COMPOSE + DATABASE if self.database else COMPOSE
+        text = (text + VOLUMES).format(image=IMAGE, postgres=_quoted(POSTGRES), **{**parts, **changes})
         (folder / "docker-compose.yaml").write_text(text)
 
+    def settings(self, text: str) -> None:
+        """Write the file that Compose takes its variables from."""
+        (self.root / "shared").mkdir(exist_ok=True)
+        (self.root / "shared" / ".env").write_text(f"{text}\n")
+
     def deployment(self, release: str, previous: str | None = None, **compose: Any) -> Deployment:
-        described = {"stores": ["postgres", "redis"], "services": ["web"], "wait": 60, **compose}
+        stores = ["redis", "queue", *(["postgres"] if self.database else [])]
+        described = {"stores": stores, "services": ["web"], "env_file": "{shared}/.env", "wait": 120, **compose}
         data = {"name": "s", "title": "S", "folder": self.root, "flow": ["prereqs"], "compose": described}
         path = (str(self.only_v1()),) if self.v1 else ()
         environment = Environment.model_validate(
