@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from deploy.checklists.ticked import ticked
 from deploy.deployment import Deployment
 from deploy.errors import ConfigError, nearest
 from deploy.gate import Gate
-from deploy.journal import Journal, Record
+from deploy.journal import Journal, Record, read
 from deploy.passage import phases, result_of
 from deploy.reports import html, incident, markdown
 from deploy.result import Result, Status
@@ -42,15 +43,13 @@ def write_record(session: Session, deployment: Deployment, journal: Journal, gat
     folder = folder_of(session, deployment.id)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     known = deployment_record(session, deployment, journal, gate)
-    told = {"report.md": markdown.report(known)}
+    made = {"report.md": lambda: markdown.report(known), "report.html": lambda: html.report(known)}
     if journal.last("rollback.started"):
         failed = incident_of(session, deployment, journal)
-        told["incident.md"] = incident.report(failed)
-        told["incident.html"] = html.incident(failed)
-    told["report.html"] = html.report(known)
-    for name, text in told.items():
-        durable.replace(folder / name, text)
-    return [folder / name for name in told]
+        made |= {"incident.md": lambda: incident.report(failed), "incident.html": lambda: html.incident(failed)}
+    for name in sorted(made, key=lambda name: name.endswith(".html")):  # pages last: the plain texts need the least
+        durable.replace(folder / name, made[name]())
+    return [folder / name for name in made]
 
 
 def folder_of(session: Session, deployment: str) -> Path:
@@ -60,14 +59,25 @@ def folder_of(session: Session, deployment: str) -> Path:
 
 def find(session: Session, identity: str) -> Journal:
     """The journal of a deployment, by its id, the beginning or end of it, or LATEST; ConfigError unless it is one."""
-    journals = [each for each in session.archive.journals() if "deployment" in each.records[0]]
-    if identity == LATEST and journals:
-        return journals[-1]
-    found = [each for each in journals if each.id.startswith(identity) or each.id.endswith(identity)]
-    if len(found) != 1:
-        many = f"{len(found)} deployments fit {identity!r}" if found else f"there is no deployment {identity!r}"
-        raise ConfigError(many, where=session.environment.name, fix=nearest(identity, [each.id for each in journals]))
+    paths = session.archive.paths()
+    fitting = paths if identity == LATEST else [path for path in paths if named(path.stem, identity)]
+    found = list(islice(deployments(reversed(fitting)), 2))
+    if not found or (identity != LATEST and len(found) > 1):
+        many = f"several deployments fit {identity!r}" if found else f"there is no deployment {identity!r}"
+        raise ConfigError(many, where=session.environment.name, fix=nearest(identity, [path.stem for path in paths]))
     return found[0]
+
+
+def named(stem: str, identity: str) -> bool:
+    return stem.startswith(identity) or stem.endswith(identity)
+
+
+def deployments(paths: Iterable[Path]) -> Iterator[Journal]:
+    """The journals that tell of a deployment; those of a backup's restore do not."""
+    for path in paths:
+        journal = read(path)
+        if journal.records and "deployment" in journal.records[0] and "backup" not in journal.records[0]:
+            yield journal
 
 
 def known(session: Session, identity: str) -> markdown.DeploymentRecord:
@@ -117,12 +127,12 @@ def deployment_record(
 
 
 def earlier_than(session: Session, identity: str) -> list[Journal]:
-    """The deployments before one, the oldest first; none where an old journal is not readable any more."""
+    """The latest deployments before one, the oldest first; none where an old journal is not readable any more."""
+    paths = [path for path in session.archive.paths() if path.stem < identity]
     try:
-        journals = session.archive.journals()
+        return list(deployments(paths[-2 * DRAWN :]))
     except ConfigError:
         return []  # told by `deploy.history --verify`; the report of what was done now is written all the same
-    return [each for each in journals if each.id < identity and "deployment" in each.records[0]]
 
 
 def seconds(journal: Journal) -> float:

@@ -22,7 +22,7 @@ def test_a_deployment_is_found_by_what_names_it_alone(tmp_path: Path) -> None:
     place = session(tmp_path)
     assert find(place, LATEST).id.endswith("1a2c")
     assert find(place, "1a2b").id == find(place, "20261123").id == "20261123T011500Z-1a2b"
-    for name, why in (("2026", "2 deployments fit"), ("1a2d", "there is no deployment")):
+    for name, why in (("2026", "several deployments fit"), ("1a2d", "there is no deployment")):
         with pytest.raises(ConfigError, match=why):
             find(place, name)
 
