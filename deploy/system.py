@@ -64,7 +64,8 @@ class Migrations(Frozen):
     """Where a release carries its migrations, in which layout, and who applies them.
 
     `prisma`: `<folder>/<name>/migration.sql` with the history table `_prisma_migrations`; `sql`: `<folder>/*.sql` with
-    our own history table. `via: cli` runs `cli` (the real `prisma migrate deploy`) instead of our runner.
+    our own history table. `via: cli` runs `cli` (the real `prisma migrate deploy`) instead of our runner. Tables without a
+    history stop a deployment, unless `onto` tells what makes those that the first migration changes.
     """
 
     database: str = "app"
@@ -72,6 +73,7 @@ class Migrations(Frozen):
     layout: Literal["prisma", "sql"] = "prisma"
     via: Literal["runner", "cli"] = "runner"
     cli: Task | None = None
+    onto: str | None = None  # e.g. the scripts of a database image's first start
     lock_timeout: float = Field(5.0, gt=0)
     retries: int = Field(3, ge=0)
 

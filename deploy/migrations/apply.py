@@ -93,7 +93,8 @@ class Target:
             return self._plan(connection)
 
     def _plan(self, connection: psycopg.Connection[Any]) -> Plan:
-        return plan(self.migrations, history.read(connection, self.table), empty=history.is_empty(connection))
+        nothing = history.is_empty(connection) or self.settings.onto is not None
+        return plan(self.migrations, history.read(connection, self.table), empty=nothing)
 
     def refuse(self, found: Plan) -> None:
         """StepFailed with every problem of a plan, and with what baselines a database that has no history."""

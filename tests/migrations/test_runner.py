@@ -127,7 +127,16 @@ def test_plain_files_have_a_history_of_their_own(bare: Callable[[], World]) -> N
     assert apply(world, layout="sql") == []
 
 
-def target_settings(layout: str) -> object:
+def test_tables_that_something_else_makes_need_no_history(bare: Callable[[], World]) -> None:
+    world = bare()
+    folder(world).mkdir(parents=True)
+    (folder(world) / "001_index.sql").write_text("CREATE INDEX CONCURRENTLY item_id ON item (id)")
+    world.sql("create table item (id int)")
+    world.deployment.system.__dict__["migrations"] = target_settings("sql").model_copy(update={"onto": "init.sql"})
+    assert apply(world, layout="sql") == ["001_index"]
+
+
+def target_settings(layout: str) -> Migrations:
     return Migrations.model_validate({"folder": "migrations", "layout": layout})
 
 
