@@ -30,7 +30,7 @@ def standing(row: Row, once: Collection[str] = ()) -> tuple[Standing, str]:
         return Standing.BROKEN if count >= CRASHES else Standing.STARTING, f"restarting, {count} times so far"
     if state == "exited" and row["service"] in once and row["exit"] == 0:
         return Standing.READY, "completed"
-    ended = f"{state} with exit {row['exit']}" if state in ("exited", "dead") else state
+    ended = f"{state} with code {row['exit']}" if state in ("exited", "dead") else state
     return Standing.BROKEN, f"{ended}{', out of memory' * bool(row['oom_killed'])}{_error(row)}"
 
 

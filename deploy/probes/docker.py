@@ -62,10 +62,10 @@ class Services(Probe):
     def judge(self, data: Data) -> Verdict:
         rows = [row for row in _rows(data) if row["service"] in self.expected]
         states = [(*self._state(row), called(row)) for row in rows]
-        found = [(words_ if how is not Standing.READY else how.value, who, words_) for how, words_, who in states]
-        found += [("no container", service, "") for service in absent(rows, self.expected)]
-        unclear = {words_ for how, words_, _ in states if how is Standing.STARTING}
-        return every("running and healthy", sorted(found, key=lambda one: one[1]), {Standing.READY.value}, unclear)
+        found = [(told, who) for _, told, who in states]
+        found += [("no container", service) for service in absent(rows, self.expected)]
+        good, unclear = ({told for how, told, _ in states if how is one} for one in (Standing.READY, Standing.STARTING))
+        return every("running and healthy", sorted(found, key=lambda one: one[1]), good, unclear)
 
     def _state(self, row: Row) -> tuple[Standing, str]:
         if row["service"] in self.health and not row["health"]:

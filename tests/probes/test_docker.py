@@ -77,8 +77,8 @@ def test_a_first_sample_and_a_container_that_just_ended_tell_nothing(part: str) 
         ({"state": "restarting", "restarts": 1}, Standing.STARTING, "restarting, 1 times so far"),
         ({"state": "restarting", "restarts": 3}, Standing.BROKEN, "restarting, 3 times so far"),
         ({"state": "exited", "service": "setup"}, Standing.READY, "completed"),
-        ({"state": "exited"}, Standing.BROKEN, "exited with exit 0"),
-        ({"state": "exited", "exit": 137, "oom_killed": True}, Standing.BROKEN, "exited with exit 137, out of memory"),
+        ({"state": "exited"}, Standing.BROKEN, "exited with code 0"),
+        ({"state": "exited", "exit": 137, "oom_killed": True}, Standing.BROKEN, "exited with code 137, out of memory"),
         ({"state": "paused"}, Standing.BROKEN, "paused"),
     ],
 )

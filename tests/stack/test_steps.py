@@ -60,7 +60,7 @@ def test_services_that_end_at_once_are_not_waited_for_and_a_first_deployment_sto
 ) -> None:
     world.release("a", command='["sh", "-c", "echo bad option; exit 7"]', restart="no")
     made = world.deployment("a")
-    with pytest.raises(StepFailed, match=r"web: exited with exit 7[\s\S]*bad option"):
+    with pytest.raises(StepFailed, match=r"web: exited with code 7[\s\S]*bad option"):
         world.deploy(made)
     world.undo(made)
     assert {row["state"] for row in world.rows().values()} == {"exited"}

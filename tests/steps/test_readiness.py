@@ -88,7 +88,7 @@ def test_each_change_is_told_once_until_all_are_ready() -> None:
     ("told", "words"),
     [
         ({"health": "unhealthy"}, "web: unhealthy"),
-        ({"state": "exited", "exit": 3}, "web: exited with exit 3"),
+        ({"state": "exited", "exit": 3}, "web: exited with code 3"),
         ({"state": "restarting", "restarts": 3}, "web: restarting, 3 times so far"),
     ],
 )
@@ -110,5 +110,5 @@ def test_a_service_that_is_meant_to_end_is_ready_when_it_has() -> None:
 
 def test_without_a_health_check_it_must_run_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readiness, "STEADY", 3600.0)
-    with pytest.raises(StepFailed, match="web: exited with exit 1"):
+    with pytest.raises(StepFailed, match="web: exited with code 1"):
         watch(row(health=""), row(health=""), row(state="exited", exit=1)).until_ready(60)
