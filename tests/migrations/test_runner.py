@@ -132,11 +132,11 @@ def test_tables_that_something_else_makes_need_no_history(bare: Callable[[], Wor
     folder(world).mkdir(parents=True)
     (folder(world) / "001_index.sql").write_text("CREATE INDEX CONCURRENTLY item_id ON item (id)")
     world.sql("create table item (id int)")
-    world.deployment.system.__dict__["migrations"] = target_settings("sql").model_copy(update={"onto": "init.sql"})
-    assert apply(world, layout="sql") == ["001_index"]
+    world.deployment.system.__dict__["migrations"] = target_settings("sql")
+    assert apply(world, layout="sql", onto="init.sql") == ["001_index"]
 
 
-def target_settings(layout: str) -> Migrations:
+def target_settings(layout: str) -> object:
     return Migrations.model_validate({"folder": "migrations", "layout": layout})
 
 
