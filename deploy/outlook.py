@@ -59,6 +59,7 @@ def variables(session: Session) -> list[str]:
     names = sorted(session.environment.secrets)
     for database, urls in sorted(session.environment.databases.items()):
         names += [f"{database.upper()}_URL"] + ([f"{database.upper()}_ADMIN_URL"] if urls.admin_url else [])
+    names += ["AIRFLOW_API", "AIRFLOW_TOKEN"] if session.environment.airflow else []
     lines = [f': "${{{name}:?set it first}}"' for name in [*names, "DATABASE_URL", "PGPASSWORD"]]
     path = ":".join(session.environment.path)
     return [*lines, *([f'PATH="{path}:$PATH"'] if path else [])]
