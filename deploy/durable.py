@@ -1,4 +1,4 @@
-"""Files that are there in full or not at all, whatever ends a program or fills a disk; only their owner reads them."""
+"""Files that are there in full or not at all, whatever ends a program or fills a disk; mostly for their owner alone."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import tempfile
 from pathlib import Path
 
 
-def replace(path: Path, text: str) -> None:
-    """Replace a file's content in one instant, on the disk when this returns; its mode is 0600 from the start."""
+def replace(path: Path, text: str, mode: int = 0o600) -> None:
+    """Replace a file's content in one instant, on the disk when this returns, readable for nobody else before."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
+            os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
         Path(name).replace(path)
     except BaseException:
