@@ -60,7 +60,7 @@ class Monitor:
         advance(state, [*results, self._own()], now, self._patience)
         told = tuple(event for event in _told(state) if event not in before)
         messages.collect(state, self.routes, self.place, now)
-        state.last_run, state.told = now, summary(results)
+        state.last_run, state.every, state.told = now, self.alerts.every, summary(results)
         self.keeper.save(state)
         troubles = Post(self.place, self.routes, self.send, self.keeper).deliver(state, now)
         unwritten = self.keeper.trouble

@@ -10,7 +10,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -87,6 +87,7 @@ class State(BaseModel):
     """Everything that outlives one evaluation. Times are UTC."""
 
     last_run: datetime | None = None
+    every: timedelta | None = None  # as the last run knew it
     told: str = ""  # what the last run said, in one line
     watched: dict[str, Watched] = Field(default_factory=dict)
     waiting: dict[Severity, list[Event]] = Field(default_factory=dict)

@@ -13,6 +13,7 @@ from deploy.tasks import (
     deploying,
     hosts,
     incident,
+    monitoring,
     phases,
     probes,
     report,
@@ -27,7 +28,7 @@ def tree() -> Collection:
     """All tasks: the phases, `deploy` with a task for each environment, and what people need around them."""
     root = Collection()
     root.configure({"tasks": {"dedupe": False}})
-    for part in (deploying, validate, backup, trial, rollback, report, incident, hosts, checklist, sandbox):
+    for part in (deploying, validate, monitoring, backup, trial, rollback, report, incident, hosts, checklist, sandbox):
         root.add_collection(part.collection())
     for task in (*phases.TASKS, *probes.TASKS):
         root.add_task(task)

@@ -49,20 +49,6 @@ def prereqs(
     check_phase("prereqs", system, env, signoffs=signoffs, format=format, output=output, **where)
 
 
-@command()
-def monitor(
-    context: Context,
-    system: str | None = None,
-    env: str | None = None,
-    hosts: str | None = None,
-    limit: str | None = None,
-    format: str = "text",
-    output: str | None = None,
-) -> None:
-    """Evaluate the alert thresholds once, against what is deployed."""
-    check_phase("monitor", system, env, hosts=hosts, limit=limit, format=format, output=output)
-
-
 TASKS = (
     prereqs,
     changing("release", "Prepare a release folder and check it, without switching to it."),
@@ -75,5 +61,4 @@ TASKS = (
     changing("switch", "Make a prepared release the current one."),
     changing("load", "Run the load of the release and check what it brought."),
     changing("scale", "Give the variables of the DAGs the values of full size."),
-    monitor,
 )
