@@ -64,8 +64,8 @@ class Migrations(Frozen):
     """Where a release carries its migrations, in which layout, and who applies them.
 
     `prisma`: `<folder>/<name>/migration.sql` with the history table `_prisma_migrations`; `sql`: `<folder>/*.sql` with
-    our own history table. `via: cli` runs `cli` (the real `prisma migrate deploy`) instead of our runner. Tables without
-    a history stop a deployment, unless `onto` tells what makes those that the first migration changes.
+    our own history table. `via: cli` runs `cli` (the real `prisma migrate deploy`) instead of our runner.
+    Tables without a history stop a deployment, unless `onto` tells what makes those that the first migration changes.
     """
 
     database: str = "app"
