@@ -18,8 +18,8 @@ class Scope:
     """Names for `{name}` in texts, and parameters for `:name` in SQL (always `since`, `until`, `load_id`).
 
     Names: `root`, `releases`, `shared`, `current`, `release` (folder of the release in question), `venv` (its virtual
-    environment), `migrations` (their folder in it), `system` (the system's folder here), `ref`, `commit`, and the
-    environment's own `parameters`.
+    environment), `migrations` (their folder in it), `system` (the system's folder here), `mirror` (of the
+    repository, here), `ref`, `commit`, and the environment's own `parameters`.
     """
 
     names: Mapping[str, str] = field(default_factory=dict)

@@ -18,6 +18,7 @@ from deploy.channels.transport import Local
 from deploy.command import Completed, Run
 from deploy.errors import StepFailed
 
+NOTE = "read the repository"  # not by its URL, which may hold a password
 NEVER_ASK = {"GIT_TERMINAL_PROMPT": "0"}
 # What a commit's files are must not depend on who deploys it.
 PLAIN = ("-c", "core.autocrlf=false", "-c", "core.attributesFile=/dev/null", "-c", "core.quotePath=false")
@@ -46,12 +47,12 @@ class Mirror:
         with self._alone():
             if (self.folder / "HEAD").exists():
                 self._git("remote", "set-url", "origin", self.repository)
-                self._git("fetch", "-q", "--prune", "origin", "+refs/*:refs/*", note=f"fetch {self.repository}")
+                self._git("fetch", "-q", "--prune", "origin", "+refs/*:refs/*", note=NOTE)
                 return
             new = self.folder.with_suffix(".partial")
             execute(Run(("rm", "-rf", "--", str(new))), Local())
             clone = ("git", "clone", "-q", "--mirror", "--", self.repository, str(new))
-            execute(Run(clone, env=NEVER_ASK, timeout=1800, note=f"clone {self.repository}"), Local(), self.path)
+            execute(Run(clone, env=NEVER_ASK, timeout=1800, note=NOTE), Local(), self.path)
             new.rename(self.folder)
 
     def need(self, commit: str) -> None:
@@ -113,6 +114,6 @@ def mirror(repository: str, path: tuple[str, ...] = ()) -> Mirror:
 def advertised(repository: str, ref: str, path: tuple[str, ...] = ()) -> str | None:
     """The commit that a branch or tag means, asked of the repository itself; None for none. Nothing is fetched."""
     argv = ("git", "ls-remote", "--", repository, f"{ref}^{{}}", ref)
-    told = execute(Run(argv, env=NEVER_ASK, timeout=60), Local(), path).out.splitlines()
+    told = execute(Run(argv, env=NEVER_ASK, timeout=60, note=NOTE), Local(), path).out.splitlines()
     tags = [line for line in told if line.endswith("^{}")]  # what an annotated tag is of, not the tag itself
     return (tags or told)[0].split()[0] if told else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from deploy.channels.addresses import parse
 from deploy.channels.git import Mirror, mirror
 from deploy.command import Script
 from deploy.reach import HERE
@@ -128,15 +129,22 @@ def by_hand(deployment: Deployment) -> Script:
     """The same as shell to paste; all files are sent."""
     there = f'set -eu\n{_places(deployment)}gzip -dc | tar -xo -C "$partial/tree" -f -\n{RENAME}'
     hosts = deployment.site.hosts("app")
-    ways = ["sh -c" if host == HERE else f"ssh {shlex.quote(host)}" for host in hosts]
     text = BY_HAND.format(
         mirror=shlex.quote(str(source_of(deployment).folder)),
         repository=shlex.quote(deployment.environment.repository),
         commit=deployment.commit,
-        sent="\n".join(f'gzip -1 <"$archive" | {way} {shlex.quote(there)}' for way in ways),
+        sent="\n".join(f'gzip -1 <"$archive" | {_way(host)} {shlex.quote(there)}' for host in hosts),
     )
     from_here = "" if hosts == [HERE] else ", sent from this machine"
     return Script(text.strip(), note=f"the files of the commit{from_here}", timeout=LONG)
+
+
+def _way(host: str) -> str:
+    if host == HERE:
+        return "sh -c"
+    to = parse(host)
+    port = ("-p", str(to.port)) if to.port else ()
+    return shlex.join(["ssh", *port, f"{to.user}@{to.name}" if to.user else to.name])
 
 
 def _earlier(deployment: Deployment) -> Script:

@@ -270,10 +270,10 @@ def test_the_mirror_knows_branches_tags_and_commits(world: World) -> None:
 
 def test_the_plan_sends_to_each_host_from_here(world: World) -> None:
     one = world.deployment()
-    one.site = Site(one.environment.model_copy(update={"hosts": {"app": ("h1", "deploy@h2")}}))
+    one.site = Site(one.environment.model_copy(update={"hosts": {"app": ("h1", "deploy@h2:2222")}}))
     command = by_hand(one)
     assert command.note == "the files of the commit, sent from this machine"
     assert [line for line in command.text.splitlines() if "ssh" in line] == [
         'gzip -1 <"$archive" | ssh h1 \'set -eu',
-        'gzip -1 <"$archive" | ssh deploy@h2 \'set -eu',
+        'gzip -1 <"$archive" | ssh -p 2222 deploy@h2 \'set -eu',
     ]
