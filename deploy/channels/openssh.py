@@ -26,7 +26,9 @@ from deploy.errors import Unreachable
 
 # `ssh` would outlive us when we are killed: the end of the first line's input ends it too.
 MASTER = 'exec 3<&0; "$@" </dev/null 3<&- & p=$!; ( read -r _ <&3; kill $p ) & wait $p; c=$?; kill $!; exit $c'
-FINAL = re.compile(r"Host key verification failed|Permission denied|Could not resolve|Bad configuration|No such file")
+FINAL = re.compile(
+    "Host key verification failed|Permission denied|Could not resolve|Bad configuration|No such file|forwarding failed"
+)
 HANGS_UP = re.compile(r"kex_exchange_identification|Connection (closed|reset) by")
 CONFIGURATION = "config"
 DROPPED = 12  # tries at a host that hangs up before it greets
@@ -147,7 +149,8 @@ class OpenSsh:
             return why
         lines = [line for line in said.splitlines() if line.strip()]
         denied = "Does the user there accept the key? Passwords are never used." if "Permission denied" in said else ""
-        return Unreachable(self.host, lines[-1].removeprefix("ssh: "), denied)
+        telling = next((line for line in lines if FINAL.search(line)), lines[-1])
+        return Unreachable(self.host, telling.removeprefix("ssh: "), denied)
 
     def _alive(self) -> bool:
         """Whether a master listens: it removes its socket when it ends."""

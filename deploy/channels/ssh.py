@@ -26,7 +26,7 @@ from deploy.channels.remote import END, KEEP, LOST, Framed, command_line, conver
 from deploy.channels.transport import CHUNK, ERR, OUT, Deadline, Ended, Payload, Receive, shell_for
 from deploy.channels.tunnels import LOOPBACK, Link, Tunnel
 from deploy.endpoints import Ssh
-from deploy.errors import Unreachable
+from deploy.errors import ConfigError, Unreachable
 
 SHORT = 0.005  # seconds between looks at what wakes nobody up
 logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # what it would print is in our own errors
@@ -46,10 +46,14 @@ class Means:
 
     @cached_property
     def config(self) -> Config:
-        """Fabric's own, with the user's ssh configuration, parsed once."""
-        if self.ssh.config:
-            return Config(runtime_ssh_path=str(Path(self.ssh.config).expanduser()))
-        return Config()
+        """Fabric's own, with the user's ssh configuration, parsed once; none of Fabric's files is read."""
+        path = Path(self.ssh.config).expanduser() if self.ssh.config else None
+        config = Config(lazy=True, runtime_ssh_path=str(path) if path else None)
+        try:
+            config.load_ssh_config()
+        except (OSError, paramiko.ssh_exception.ConfigParseError) as error:
+            raise ConfigError(f"ssh's configuration cannot be read: {error}", where=str(path or "")) from error
+        return config
 
     def gateway(self, jump: str) -> Fabric:
         """The last host of a ProxyJump, reached through the others."""

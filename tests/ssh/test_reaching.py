@@ -90,6 +90,21 @@ def test_nobody_listens_there(connect: Connect, fleet: Fleet) -> None:
     assert "refused" in refusal(connect(), f"{fleet.address(fleet.hosts[0])}:2222").lower()
 
 
+def test_nobody_listens_behind_the_gateway(connect: Connect, fleet: Fleet, tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.write_text(f"Host far\n  HostName {fleet.hosts[2].address}\n  ProxyJump h1\n{fleet.config.read_text()}")
+    told = refusal(connect(config=str(config)), "deploy@far:2222")
+    assert "its gateway cannot reach it" in told or "forwarding failed" in told
+
+
+def test_a_gateway_that_is_not_trusted_is_named(connect: Connect, fleet: Fleet, tmp_path: Path) -> None:
+    config, known = tmp_path / "config", tmp_path / "known_hosts"
+    config.write_text(f"Host far\n  HostName {fleet.hosts[2].address}\n  ProxyJump h1\n{fleet.config.read_text()}")
+    known.write_text(fleet.known_hosts.read_text().splitlines(keepends=True)[2])
+    told = refusal(connect(config=str(config), known_hosts=str(known)), "deploy@far")
+    assert fleet.hosts[0].fingerprint in told
+
+
 def test_a_name_that_does_not_resolve(connect: Connect) -> None:
     assert "resolve" in refusal(connect(), "deploy@no-such-host.invalid")
 
