@@ -141,9 +141,10 @@ def packed(archive: tarfile.TarFile, whole: Contents, reused: Mapping[str, str])
         ):
             for name, text in _papers(whole, reused).items():
                 _add(parcel, tarfile.TarInfo(name), io.BytesIO(text), len(text))
+            members = {member.name: member for member in archive}  # `getmember` looks through all of them
             for file in whole.files:
                 if file.path not in reused:
-                    _add_file(parcel, archive, file)
+                    _add_file(parcel, archive, members[file.path], file)
         size = spool.tell()
         spool.seek(0)
         yield Payload(size, iter(lambda: spool.read(CHUNK), b""))
@@ -158,8 +159,7 @@ def _papers(whole: Contents, reused: Mapping[str, str]) -> dict[str, bytes]:
     return papers
 
 
-def _add_file(parcel: tarfile.TarFile, archive: tarfile.TarFile, file: File) -> None:
-    member = archive.getmember(file.path)
+def _add_file(parcel: tarfile.TarFile, archive: tarfile.TarFile, member: tarfile.TarInfo, file: File) -> None:
     info = tarfile.TarInfo(f"tree/{file.path}")
     info.mtime = member.mtime
     if file.mode == LINK:
