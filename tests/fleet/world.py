@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -65,7 +66,8 @@ class FleetWorld(World):
 
     def archive_here(self) -> Archive:
         """The journals as this machine's mirror has them, read without asking the control host."""
-        (folder,) = (self.folder / "state" / "control").glob(f"tiny-{ENV}-*")
+        state = Path(os.environ["DEPLOY_STATE"])
+        (folder,) = (state / "control").glob(f"tiny-{ENV}-*")
         return Archive(folder / "journals")
 
     def forget_lock(self) -> None:

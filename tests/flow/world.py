@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import secrets
 import shutil
@@ -294,15 +295,14 @@ def kill_self() -> None:
 @contextmanager
 def around_records(before: Callable[[str, int], None], after: Callable[[str, int], None]) -> Iterator[None]:
     """While it lasts, both are called around each journal record that is written, with `kind step` and its number."""
-    original, count = Journal.append, 0
+    original, numbers = Journal.append, itertools.count(1)
 
     def append(self: Journal, kind: str, **fields: Any) -> Any:
-        nonlocal count
-        count += 1
+        number = next(numbers)  # several threads may write records of a fleet
         name = f"{kind} {fields.get('step', '')}".strip()
-        before(name, count)
+        before(name, number)
         record = original(self, kind, **fields)
-        after(name, count)
+        after(name, number)
         return record
 
     Journal.append = append  # type: ignore[method-assign]
