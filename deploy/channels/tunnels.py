@@ -23,12 +23,19 @@ Open = Callable[[], paramiko.Channel]
 
 
 class Link(paramiko.Transport):  # type: ignore[misc]
-    """Paramiko's transport, which opens channels to socket files as well as to TCP ports."""
+    """Paramiko's transport, which opens channels to socket files as well as to TCP ports.
+
+    It opens one at a time: it keeps one exception for all, and a thread could get that of another.
+    """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         self._path: str | None = None  # of the socket file that is being asked for
-        self._asking = threading.Lock()
+        self._asking = threading.RLock()
         super().__init__(*args, **options)
+
+    def open_channel(self, *args: Any, **options: Any) -> paramiko.Channel:
+        with self._asking:
+            return super().open_channel(*args, **options)
 
     def open_stream(self, target: tuple[str, int] | str, timeout: float) -> paramiko.Channel:
         """A channel to an address and port, or to a path, as the host sees them. Raises SSHException."""
