@@ -24,15 +24,12 @@ TRIED = "switch.tried"  # the journal's word for a switch there and back; `over`
 
 
 def switch_back(session: Session, options: Options, view: View) -> Journal:
-    """Undo the newest deployment's switch of the schedule alone, verified and journaled.
+    """Undo the switch of the schedule that is in force, and that alone, verified and journaled.
 
     All else of the deployment stays, and a full rollback later on undoes the rest. Raises ConfigError when no switch is
     in force, PersonNeeded when Airflow does not follow.
     """
-    with _newest(session, view) as journal:
-        if STEP not in WayBack(session.of(journal), journal).begun():
-            fix = f"For all that was changed: invoke rollback --env={session.environment.name}"
-            raise ConfigError("the newest deployment's switch is not in force", where="--quick", fix=fix)
+    with _taken(session, _in_force(session), view) as journal:
         found: Mapping[str, bool] = session.of(journal).facts.get(STEP, {}).get("pauses", {})
         journal.append("undo.intended", step=STEP, quick=True, by=options.operator(session))
         done = _tried(session, journal, found)
@@ -47,7 +44,7 @@ def try_switch(session: Session, options: Options, view: View) -> dict[str, Any]
     What a try that was cut off left behind is put right first. The pauses are put back whatever happens.
     """
     known, site = _workflows(session), session.site
-    with _newest(session, view) as journal:
+    with _taken(session, _newest(session), view) as journal:
         _finish(session, journal, view)
         require_way_back(site, known)
         found = pauses(site, both(known))
@@ -91,10 +88,7 @@ def put_back(site: Site, found: Mapping[str, bool]) -> dict[str, Any]:
 
 def plan(session: Session) -> str:
     """What `switch_back` would do, as shell."""
-    journals = session.archive.journals()
-    if not journals:
-        raise ConfigError(f"nothing is deployed in {session.environment.name}", where=session.environment.name)
-    found: Mapping[str, bool] = session.of(journals[-1]).facts.get(STEP, {}).get("pauses", {})
+    found: Mapping[str, bool] = session.of(_in_force(session)).facts.get(STEP, {}).get("pauses", {})
     return mask(paste([pausing(name, paused) for name, paused in found.items()]))
 
 
@@ -106,14 +100,27 @@ def plan_of_try(session: Session) -> str:
 
 
 @contextmanager
-def _newest(session: Session, view: View) -> Iterator[Journal]:
-    """The journal of the newest deployment, under its lock."""
+def _taken(session: Session, journal: Journal, view: View) -> Iterator[Journal]:
+    """A deployment's journal, to write in under its lock."""
     refuse_half_a_restore(session)
+    with taken_over(session, journal, view):
+        yield session.archive.open(journal)
+
+
+def _in_force(session: Session) -> Journal:
+    """The journal of the newest deployment whose switch was not taken back; later ones found it done already."""
+    for journal in reversed(session.archive.journals()):
+        if STEP in WayBack(session.of(journal), journal).begun():
+            return journal
+    fix = f"For all that was changed: invoke rollback --env={session.environment.name}"
+    raise ConfigError("no switch of the DAGs is in force", where=session.environment.name, fix=fix)
+
+
+def _newest(session: Session) -> Journal:
     journals = session.archive.journals()
     if not journals:
         raise ConfigError(f"nothing is deployed in {session.environment.name}", where=session.environment.name)
-    with taken_over(session, journals[-1], view):
-        yield session.archive.open(journals[-1])
+    return journals[-1]
 
 
 def _workflows(session: Session) -> Workflows:

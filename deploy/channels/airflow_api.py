@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import functools
 import json
+import ssl
 import threading
 import time
 from collections.abc import Mapping
@@ -25,6 +27,12 @@ _tokens: dict[tuple[str, str, Secret], tuple[Secret, float]] = {}
 _logging_in = threading.Lock()
 
 
+@functools.cache
+def _trust() -> ssl.SSLContext:
+    """Made once: reading all certificates takes longer than most requests."""
+    return httpx.create_ssl_context()
+
+
 class Unreachable(Exception):
     """No API answers there: nobody listens, it hangs, or a proxy stands before nothing."""
 
@@ -43,7 +51,7 @@ class Api:
     def __init__(self, endpoint: Airflow, url: str) -> None:
         self.endpoint, self.url = endpoint, url.rstrip("/")
         loopback = {f"all://{host}": None for host in ("localhost", "127.0.0.1", "[::1]")}  # never through a proxy
-        self.http = httpx.Client(mounts=loopback)
+        self.http = httpx.Client(mounts=loopback, verify=_trust())
         self.shut_out: Refused | None = None  # one refused login is enough: servers lock out who tries on
 
     def __enter__(self) -> Api:
@@ -68,7 +76,9 @@ class Api:
         if "limit" in params or not isinstance(total, int):
             return found
         name = next(key for key, value in found.items() if isinstance(value, list))
-        while len(found[name]) < min(total, MOST):
+        if total > MOST:
+            raise Refused(f"{total} entries are more than {MOST}: ask for less")
+        while len(found[name]) < total:
             page = self._json(path, {**wanted, "offset": str(len(found[name]))}, timeout)
             if not page or not page[name]:
                 break

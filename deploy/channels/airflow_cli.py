@@ -17,6 +17,7 @@ LEAST = 30.0  # seconds that a call may take at least: it imports all of Airflow
 ABSENT = re.compile(r"does not exist|not found", re.IGNORECASE)
 EXISTS = re.compile(r"AlreadyExists|already exists")
 WORDS = {"True": True, "False": False, "None": None, "": None}
+CHOSEN = ("run_type", "state")
 Parse = Callable[[str, list[str], Mapping[str, str]], Any]
 
 
@@ -105,6 +106,7 @@ def _one(out: str, names: list[str], params: Mapping[str, str]) -> Any:
 
 def _dags(out: str, names: list[str], params: Mapping[str, str]) -> Any:
     found = rows(out)
+    _only(params, "paused", "limit", "order_by")
     if "paused" in params:
         found = [dag for dag in found if str(dag["is_paused"]).lower() == params["paused"]]
     return {"dags": found, "total_entries": len(found)}
@@ -124,25 +126,30 @@ def _pool(out: str, names: list[str], params: Mapping[str, str]) -> Any:
     return {**row, "name": row["pool"], "slots": int(row["slots"])}
 
 
+def _only(params: Mapping[str, str], *known: str) -> None:
+    """Refuse what would have to be left out of account."""
+    if other := sorted(set(params) - set(known)):
+        raise NoSuchCommand(f"the command line cannot choose by {', '.join(other)}")
+
+
 def _runs(out: str, names: list[str], params: Mapping[str, str]) -> Any:
     """The runs that the parameters ask for, newest first; the type of a run is in its name."""
-    found = [_run(row) for row in rows(out)]
-    for key, wanted in params.items():
-        if key in ("run_type", "state"):
-            found = [run for run in found if run[key] == wanted]
-        elif key == "run_after_gte":
-            found = [run for run in found if _time(run["run_after"]) >= _time(wanted)]
-        elif key not in ("order_by", "limit"):
-            raise NoSuchCommand(f"the command line cannot choose runs by {key}")
+    _only(params, "run_type", "state", "run_after_gte", "order_by", "limit")
+    found = [run for run in map(_run, rows(out)) if all(run[key] == params.get(key, run[key]) for key in CHOSEN)]
+    if since := params.get("run_after_gte"):
+        found = [run for run in found if _time(run["run_after"]) >= _time(since)]
     found.sort(key=lambda run: _time(run["run_after"]), reverse=True)
     return {"dag_runs": found[: int(params.get("limit", len(found)))], "total_entries": len(found)}
 
 
 def _run(row: dict[str, Any]) -> dict[str, Any]:
-    start, end = row.get("start_date"), row.get("end_date")
-    seconds = (_time(end) - _time(start)).total_seconds() if start and end else None
     kind = "scheduled" if str(row["run_id"]).startswith("scheduled__") else "manual"
-    return {**row, "dag_run_id": row["run_id"], "run_type": kind, "duration": seconds}
+    return {**row, "dag_run_id": row["run_id"], "run_type": kind, "duration": _seconds(row)}
+
+
+def _seconds(row: dict[str, Any]) -> float | None:
+    start, end = row.get("start_date"), row.get("end_date")
+    return (_time(end) - _time(start)).total_seconds() if start and end else None
 
 
 def _time(text: str) -> datetime:
@@ -154,8 +161,11 @@ def _one_run(out: str, names: list[str], params: Mapping[str, str]) -> Any:
 
 
 def _tasks(out: str, names: list[str], params: Mapping[str, str]) -> Any:
-    found = [{**row, "map_index": int(row.get("map_index") or -1)} for row in rows(out)]
-    return {"task_instances": found, "total_entries": len(found)}
+    _only(params, "task_id", "state", "order_by", "limit")
+    found = [{**row, "map_index": int(row.get("map_index") or -1), "duration": _seconds(row)} for row in rows(out)]
+    chosen = {key: params[key] for key in ("task_id", "state") if key in params}
+    found = [row for row in found if all(row[key] == wanted for key, wanted in chosen.items())]
+    return {"task_instances": found[: int(params.get("limit", len(found)))], "total_entries": len(found)}
 
 
 # fmt: off

@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from deploy.command import Request
-from deploy.errors import StepFailed
+from deploy.command import Completed, Request, Script
+from deploy.errors import CommandFailed, StepFailed
 from deploy.question import Airflow, Answer, Data, Unanswered
 from deploy.reach import HERE
 from deploy.site import Site
 from deploy.steps.base import Progress
 
-TRIES, BETWEEN = 5, 2.0  # how often, and after how many seconds, a question without an answer is asked again
+TRIES, BETWEEN = 10, 3.0  # how often, and after how many seconds, an API that is away is tried again
+LASTING = ("no login", "not authenticated", "permission denied", "unsupported")  # what waiting does not mend
 POLL = 1.0  # seconds between two looks at a run, or at a DAG that is parsed
 ENDED = frozenset({"success", "failed"})
 BUSY = ("running", "queued", "restarting")
@@ -38,14 +39,30 @@ def read(site: Site, path: str, **params: str) -> Any:
 
     An API server that is being started again, or its stand-in, is waited for.
     """
+    why = ""
     for left in reversed(range(TRIES)):
         answer = look(site, path, **params)
         if isinstance(answer, Data):
             return answer.value
-        if left:
-            time.sleep(BETWEEN)
-    assert isinstance(answer, Unanswered)
-    raise StepFailed(f"Airflow does not tell {path}: {answer.why}")
+        why = answer.why if isinstance(answer, Unanswered) else why
+        if not left or why.startswith(LASTING):
+            break
+        time.sleep(BETWEEN)
+    raise StepFailed(f"Airflow does not tell {path}: {why}")
+
+
+def change(site: Site, request: Request) -> Completed:
+    """Send a request, with the same patience; all of ours may be sent twice. StepFailed when it is refused."""
+    for left in reversed(range(TRIES)):
+        try:
+            return site.execute(request)
+        except CommandFailed:
+            raise
+        except StepFailed:
+            if not left:
+                raise
+        time.sleep(BETWEEN)
+    raise AssertionError("the last try returns or raises")
 
 
 def dag(site: Site, name: str) -> Mapping[str, Any]:
@@ -75,7 +92,7 @@ def set_pauses(site: Site, wanted: Mapping[str, bool]) -> list[str]:
     now = pauses(site, wanted)
     changing = sorted((name for name in wanted if now[name] != wanted[name]), key=lambda name: not wanted[name])
     for name in changing:
-        site.execute(pausing(name, wanted[name]))
+        change(site, pausing(name, wanted[name]))
     after = pauses(site, wanted)
     wrong = [name for name in wanted if after[name] != wanted[name]]
     if wrong:
@@ -91,7 +108,7 @@ def triggering(name: str, run_id: str, conf: Mapping[str, Any]) -> Request:
 
 
 @dataclass
-class Run:
+class DagRun:
     """A run of a DAG, named by us and so never mistaken for another one."""
 
     site: Site
@@ -158,8 +175,23 @@ class Run:
         if self.state() in ("", *ENDED):
             return False
         request = Request("PATCH", f"{self.path}?update_mask=state", {"state": "failed"}, note=f"end the run {self.id}")
-        self.site.execute(request)
+        change(self.site, request)
         return True
+
+
+def waiting(path: str, until: str, note: str) -> Script:
+    """A wait, as a plan prints it: until what Airflow tells of a path has this in it (an extended regular expression).
+
+    The step itself waits with a limit, and shows how far it is.
+    """
+    look = f'curl -fsS -H "Authorization: Bearer $AIRFLOW_TOKEN" "$AIRFLOW_API/{path}"'
+    return Script(f"until {look} | grep -qE '{until}'; do sleep 2; done", note=note)
+
+
+def run_ends(name: str, run_id: str) -> Script:
+    """The wait for a run's end, for a plan."""
+    path = f"dags/{part(name)}/dagRuns/{part(run_id)}"
+    return waiting(path, '"state":"(success|failed)"', f"wait for the end of {run_id}; it must be success")
 
 
 def _named(row: Mapping[str, Any]) -> str:

@@ -9,12 +9,14 @@ from collections.abc import Iterable
 from deploy.command import Command, Run
 from deploy.errors import StepFailed
 from deploy.question import Unanswered
-from deploy.steps.airflow import busy, look, pauses, pausing, read, set_pauses
+from deploy.steps.airflow import BUSY, busy, look, pauses, pausing, read, set_pauses, waiting
 from deploy.steps.base import Facts, Progress, Step
 from deploy.steps.variables import workflows
 
 POLL = 1.0  # seconds between two looks at what runs
 SHOWN = 3
+NO_WORKER = 69  # Celery's exit where no worker answers in time
+SILENT = "Celery's workers, which do not answer"  # a busy one may not: nobody knows, so it is waited for
 
 
 class DrainStep(Step):
@@ -26,7 +28,9 @@ class DrainStep(Step):
     def plan(self) -> list[Command]:
         known = workflows(self)
         names = known.drain.dags or (known.original, known.optimised)
-        return [*(pausing(name, True) for name in names), *self._celery()]
+        path = "dags/~/dagRuns/~/taskInstances?limit=1&" + "&".join(f"state={state}" for state in BUSY)
+        wait = waiting(path, '"total_entries":0', "wait for the tasks that are at work")
+        return [*(pausing(name, True) for name in names), wait, *self._celery()]
 
     def before(self) -> Facts:
         """Which DAGs are not paused; a first try that was cut off may have paused some already."""
@@ -68,11 +72,11 @@ class DrainStep(Step):
     def _celery(self) -> list[Run]:
         argv = workflows(self).drain.active
         note = "what Celery's workers have in hand"
-        return [Run(argv, timeout=60, exits=frozenset({0, 69}), on="control", note=note)] if argv else []
+        return [Run(argv, timeout=60, exits=frozenset({0, NO_WORKER}), on="control", note=note)] if argv else []
 
     def _active(self, run: Run) -> list[str]:
         done = self.deployment.site.execute(run)
-        return [] if done.exit == 69 else active(done.out)  # 69: no worker answers, so none is at work
+        return [SILENT] if done.exit == NO_WORKER else active(done.out)
 
     def undo_plan(self) -> list[Command]:
         return [pausing(name, False) for name in self.deployment.facts.get(self.name, {}).get("unpaused", [])]

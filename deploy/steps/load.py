@@ -16,8 +16,7 @@ from typing import Any
 from deploy.command import Command, Request, Run, Statement
 from deploy.deployment import Deployment
 from deploy.errors import ConfigError, StepFailed
-from deploy.steps.airflow import Run as DagRun
-from deploy.steps.airflow import dag, triggering
+from deploy.steps.airflow import DagRun, change, dag, run_ends, triggering
 from deploy.steps.base import Facts, Progress, Step
 from deploy.system import Load, LoadTask, Task
 from deploy.workflows import LoadDag
@@ -47,7 +46,10 @@ class LoadStep(Step):
 
     def plan(self) -> list[Command]:
         if self.load.airflow:
-            return [self._triggering(self.load.airflow)]
+            return [
+                self._triggering(self.load.airflow),
+                run_ends(self.load.airflow.dag, f"load-{self.deployment.load_id}"),
+            ]
         return [self._run(task) for task in self.load.commands]
 
     def _triggering(self, load: LoadDag, run_id: str = "") -> Request:
@@ -113,7 +115,7 @@ class LoadStep(Step):
         if dag(site, load.dag)["is_paused"]:
             raise StepFailed(f"The DAG {load.dag} is paused, so its run would wait for ever: unpause it first.")
         run = self._next_run(load)
-        site.execute(self._triggering(load, run.id))
+        change(site, self._triggering(load, run.id))
         try:
             told = run.follow(progress, load.timeout)
         except BaseException:

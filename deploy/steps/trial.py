@@ -8,11 +8,22 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from deploy.command import Command
+from deploy.command import Command, Script
 from deploy.errors import StepFailed
-from deploy.steps.airflow import Run, parse_again, part, pauses, pausing, read, set_pauses, triggering
+from deploy.steps.airflow import (
+    DagRun,
+    change,
+    parse_again,
+    part,
+    pauses,
+    pausing,
+    read,
+    run_ends,
+    set_pauses,
+    triggering,
+)
 from deploy.steps.base import Facts, Progress, Step
-from deploy.steps.variables import remembered, set_values, setting, workflows
+from deploy.steps.variables import equal, remembered, set_values, setting, values, workflows
 from deploy.workflows import Trial
 
 
@@ -34,37 +45,51 @@ class TrialStep(Step):
     def known(self) -> Mapping[str, Any]:
         return self.deployment.facts.get(self.name, {})
 
+    def run(self, run_id: str) -> DagRun:
+        return DagRun(self.deployment.site, self.dag, run_id)
+
     def plan(self) -> list[Command]:
         settings = [setting(name, value, True) for name, value in self.trial.variables.items()]
-        run = triggering(self.dag, f"trial-{self.deployment.id}", self.trial.conf)
-        return [*settings, run, pausing(self.dag, False)]
+        run_id = f"trial-{self.deployment.id}"
+        start = [triggering(self.dag, run_id, self.trial.conf), pausing(self.dag, False)]
+        back = Script("true", note=f"whatever happens: the pause of {self.dag} and the variables as they were found")
+        return [*settings, *start, run_ends(self.dag, run_id), back]
 
     def before(self) -> Facts:
-        """The name of the run, and what it will change; what a first try remembered of that counts."""
+        """The name of the run, and what it will change; what a first try remembered of that counts.
+
+        A run that an earlier try began is gone on with; after one that failed it is a new one.
+        """
         site, known = self.deployment.site, self.known
         former = remembered(site, self.trial.variables, known.get("former", {}))
         found = {**pauses(site, [self.dag]), **known.get("pauses", {})}
-        tries = int(known.get("tries", 0)) + 1
-        run_id = f"trial-{self.deployment.id}" + (f"-{tries}" if tries > 1 else "")
+        tries, run_id = int(known.get("tries", 1)), str(known.get("run_id", f"trial-{self.deployment.id}"))
+        if self.run(run_id).state() == "failed":
+            tries += 1
+            run_id = f"trial-{self.deployment.id}-{tries}"
         return {"run_id": run_id, "tries": tries, "former": former, "pauses": found}
 
     def done(self) -> bool:
-        """Whether our run was there already and succeeded, and nothing is left to put back."""
-        known = self.known
-        if not known.get("run_id") or Run(self.deployment.site, self.dag, known["run_id"]).state() != "success":
+        """Whether our run has succeeded already, and nothing is left to put back."""
+        known, site = self.known, self.deployment.site
+        if not known.get("run_id") or self.run(known["run_id"]).state() != "success":
             return False
-        self._put_back(known)
-        return True
+        now = values(site, known["former"])
+        kept = all(equal(now[name], value) for name, value in known["former"].items())
+        return kept and pauses(site, known["pauses"]) == known["pauses"]
 
     def do(self, progress: Progress) -> Facts:
-        run = Run(self.deployment.site, self.dag, self.known["run_id"])
+        run = self.run(self.known["run_id"])
         began = datetime.now(UTC)
         with self._small(progress):
-            self.deployment.site.execute(triggering(self.dag, run.id, self.trial.conf))
+            change(self.deployment.site, triggering(self.dag, run.id, self.trial.conf))
             set_pauses(self.deployment.site, {self.dag: False})
             told = self._followed(run, progress)
         run.require_success(told)
-        return {**told, "rows": self._rows(began), "others": self._others(began, run.id)}
+        others = self._others(began, run.id)
+        if others:
+            progress.say(f"not ours, but begun meanwhile with the trial's values: {', '.join(others)}")
+        return {**told, "rows": self._rows(began), "others": others}
 
     @contextmanager
     def _small(self, progress: Progress) -> Iterator[None]:
@@ -79,7 +104,7 @@ class TrialStep(Step):
         if changed:
             parse_again(site, [self.dag], progress, limit)
 
-    def _followed(self, run: Run, progress: Progress) -> dict[str, Any]:
+    def _followed(self, run: DagRun, progress: Progress) -> dict[str, Any]:
         """Where we stop looking, the run must not go on without us."""
         try:
             return run.follow(progress, self.trial.timeout)
@@ -124,6 +149,6 @@ class TrialStep(Step):
         A later step may have changed them since; it is undone before this one.
         """
         began = time.monotonic()
-        ended = bool(facts.get("run_id")) and Run(self.deployment.site, self.dag, facts["run_id"]).end()
+        ended = bool(facts.get("run_id")) and self.run(facts["run_id"]).end()
         changed = self._put_back(facts)
         return {"ended": ended, "variables": changed, "seconds": round(time.monotonic() - began, 3)}

@@ -8,7 +8,7 @@ from deploy.command import Command, Request
 from deploy.errors import ConfigError, StepFailed
 from deploy.probes.airflow import canonical
 from deploy.site import Site
-from deploy.steps.airflow import MISSING, parse_again, part, read
+from deploy.steps.airflow import MISSING, change, parse_again, part, read
 from deploy.steps.base import Facts, Progress, Step
 from deploy.workflows import Workflows
 
@@ -49,7 +49,7 @@ def set_values(site: Site, wanted: Former) -> list[str]:
     now = values(site, wanted)
     changing = [name for name in wanted if not equal(now[name], wanted[name])]
     for name in changing:
-        site.execute(setting(name, wanted[name], now[name] is not None))
+        change(site, setting(name, wanted[name], now[name] is not None))
     after = values(site, wanted)
     wrong = [
         f"{name} is {after[name]!r}, not {wanted[name]!r}" for name in wanted if not equal(after[name], wanted[name])

@@ -70,5 +70,11 @@ def deployment(site: Callable[..., Site], metadata: str, tmp_path: Path) -> Call
 
 
 @pytest.fixture(autouse=True)
+def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is away in a test stays away."""
+    monkeypatch.setattr("deploy.steps.airflow.BETWEEN", 0)
+
+
+@pytest.fixture(autouse=True)
 def the_password_is_a_secret() -> None:
     Secret(PASSWORD)

@@ -12,7 +12,7 @@ import pytest
 from deploy.command import Request
 from deploy.question import Data
 from deploy.site import Site
-from deploy.steps.airflow import Run, read, set_pauses, triggering
+from deploy.steps.airflow import DagRun, read, set_pauses, triggering
 from deploy.steps.variables import set_values
 from tests.airflow.conftest import AWAY, site_of
 from tests.airflow.server import Server
@@ -91,7 +91,7 @@ def ran(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Site:
         site.execute(triggering(dag, run, conf))
     set_pauses(site, {"shop_original": False, "shop_fails": False})
     for dag, run in (("shop_original", "t1"), ("shop_fails", "f1")):
-        Run(site, dag, run).follow(Said(), 60)
+        DagRun(site, dag, run).follow(Said(), 60)
     return site
 
 

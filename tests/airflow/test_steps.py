@@ -9,7 +9,7 @@ import pytest
 
 from deploy.deployment import Deployment
 from deploy.errors import StepFailed
-from deploy.steps.airflow import Run, pauses, read, set_pauses, triggering
+from deploy.steps.airflow import DagRun, pauses, read, set_pauses, triggering
 from deploy.steps.base import Step
 from deploy.steps.drain import DrainStep, ResumeStep
 from deploy.steps.metadata import MetadataStep
@@ -50,13 +50,14 @@ def test_variables_are_set_read_back_and_put_back(deployment: Make) -> None:
 
 
 def test_a_trial_runs_with_its_own_values_and_leaves_nothing_behind(deployment: Make) -> None:
-    made = deployment(trial={"variables": {"shop_items": "3"}, "timeout": 60})
+    rows = "select count(*) from dag_run where start_date >= :since and run_id like 'trial-%'"
+    made = deployment(trial={"variables": {"shop_items": "3"}, "timeout": 60, "database": "airflow", "rows": rows})
     site, said = made.site, Said()
     set_pauses(site, {"shop_optimised": True})
     set_values(site, {"shop_items": "7"})
     told = do(TrialStep(made), said)
     assert (told["state"], told["tasks"]) == ("success", {"crawl": "success", "load": "success"})
-    assert told["seconds"] > 0 and "crawl: success" in said.lines
+    assert told["rows"] == 1 and told["seconds"] > 0 and "crawl: success" in said.lines
     path = f"dags/shop_optimised/dagRuns/{told['run_id']}/taskInstances/crawl/xcomEntries/products"
     assert len(read(site, path)["value"]) == 3, "the DAG was read again with the trial's values"
     assert pauses(site, ["shop_optimised"]) == {"shop_optimised": True}
@@ -66,12 +67,11 @@ def test_a_trial_runs_with_its_own_values_and_leaves_nothing_behind(deployment: 
 
 
 def test_a_trial_that_fails_is_a_failure_and_leaves_nothing_behind(deployment: Make) -> None:
-    made = deployment(trial={"dag": "shop_fails", "variables": {"shop_new": "1"}})
+    made = deployment(trial={"dag": "shop_fails"})
     set_pauses(made.site, {"shop_fails": True})
     with pytest.raises(StepFailed, match=r"ended as failed \(breaks: failed, after: upstream_failed\)"):
         do(TrialStep(made))
     assert pauses(made.site, ["shop_fails"]) == {"shop_fails": True}
-    assert values(made.site, ["shop_new"]) == {"shop_new": None}
     assert TrialStep(made).before()["run_id"].endswith("-2"), "another try is another run"
 
 
@@ -89,10 +89,27 @@ def test_a_trial_that_is_interrupted_goes_on_nowhere(deployment: Make) -> None:
     set_pauses(made.site, {"shop_slow": True})
     with pytest.raises(KeyboardInterrupt):
         do(TrialStep(made), Impatient())
-    run = Run(made.site, "shop_slow", made.facts["trial"]["run_id"])
+    run = DagRun(made.site, "shop_slow", made.facts["trial"]["run_id"])
     assert run.state() == "failed"
     assert pauses(made.site, ["shop_slow"]) == {"shop_slow": True}
     undo(TrialStep(made))
+
+
+def test_a_trial_cut_off_by_a_kill_is_put_back_from_what_was_remembered(deployment: Make) -> None:
+    made = deployment(trial={"dag": "shop_slow", "conf": {"seconds": 90}, "variables": {"shop_new": "1"}})
+    site, step = made.site, TrialStep(made)
+    set_pauses(site, {"shop_slow": True})
+    made.facts["trial"] = dict(step.before())
+    set_values(site, {"shop_new": "1"})
+    run = step.run(made.facts["trial"]["run_id"])
+    site.execute(triggering("shop_slow", run.id, {"seconds": 90}))
+    set_pauses(site, {"shop_slow": False})
+    assert not step.done()
+    again = step.before()
+    assert again == made.facts["trial"], "neither the trial's values nor another run are remembered"
+    step.undo(again, Said())
+    assert run.state() == "failed"
+    assert (pauses(site, ["shop_slow"]), values(site, ["shop_new"])) == ({"shop_slow": True}, {"shop_new": None})
 
 
 def test_draining_waits_for_what_runs_and_unpauses_only_what_it_paused(deployment: Make) -> None:
@@ -100,7 +117,7 @@ def test_draining_waits_for_what_runs_and_unpauses_only_what_it_paused(deploymen
     site, said = made.site, Said()
     before = {"shop_slow": False, "shop_fails": True, "shop_original": False, "shop_optimised": True}
     set_pauses(site, before)
-    run = Run(site, "shop_slow", f"drained-{made.id}")
+    run = DagRun(site, "shop_slow", f"drained-{made.id}")
     site.execute(triggering("shop_slow", run.id, {"seconds": 2}))
     while run.tasks().get("sleeps") != "running":
         pass
@@ -120,7 +137,7 @@ def test_draining_waits_for_what_runs_and_unpauses_only_what_it_paused(deploymen
 def test_draining_gives_up_and_what_it_paused_runs_again(deployment: Make) -> None:
     made = deployment(drain={"dags": ["shop_slow"], "timeout": 1})
     set_pauses(made.site, {"shop_slow": False})
-    run = Run(made.site, "shop_slow", f"long-{made.id}")
+    run = DagRun(made.site, "shop_slow", f"long-{made.id}")
     made.site.execute(triggering("shop_slow", run.id, {"seconds": 60}))
     while run.tasks().get("sleeps") != "running":
         pass
