@@ -108,7 +108,7 @@ def mirror(repository: str, path: tuple[str, ...] = ()) -> Mirror:
     """The mirror of a repository, by its URL; made when it is first fetched."""
     name = PurePosixPath(repository.rstrip("/").rpartition(":")[2]).name.removesuffix(".git") or "repository"
     folder = f"{name}-{hashlib.sha256(repository.encode()).hexdigest()[:8]}.git"
-    return Mirror(repository, folders.PROJECT / ".local" / "mirrors" / folder, path)
+    return Mirror(repository, folders.state() / "mirrors" / folder, path)
 
 
 def advertised(repository: str, ref: str, path: tuple[str, ...] = ()) -> str | None:

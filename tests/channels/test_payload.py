@@ -23,6 +23,8 @@ from deploy.command import Completed, Run, Script
 from deploy.errors import CommandFailed
 from deploy.secret import Secret
 
+pytestmark = pytest.mark.live  # real processes, and a shell that not every machine has
+
 BYTES = random.Random(7).randbytes(3_000_000)
 SHELLS = {
     "dash": "exec dash",

@@ -24,6 +24,8 @@ from deploy.system import Environment, System
 from tests.backups.world import Said
 from tests.steps.test_release import git
 
+pytestmark = pytest.mark.live  # real processes, and a shell that not every machine has
+
 TOOLS = "sh tar gzip find sort comm sed grep head cat cut sha256sum xargs chmod mkdir rm mv ls readlink dd printf date"
 ODD = {
     "two words ": "x",
