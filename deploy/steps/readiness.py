@@ -39,10 +39,13 @@ class Watch:
         self.services, self.progress = services, progress
         self.said: dict[str, str] = {}
         self.first_seen: dict[tuple[str, str], float] = {}
+        self.before: set[tuple[str, str]] = set()  # what ran before our command: it may just be recovering
         self.began = time.monotonic()
 
     def run(self, command: Command) -> Completed:
         """Run a command, looking on. Raises StepFailed with the last log lines of what is broken."""
+        self._glance()
+        self.before = set(self.first_seen)
         with ThreadPoolExecutor(1) as pool:
             running: Future[Completed] = pool.submit(self.deployment.site.execute, command)
             while not wait([running], timeout=POLL).done:
@@ -85,10 +88,15 @@ class Watch:
 
     def _steady(self, row: Row) -> tuple[Standing, str]:
         found = standing(row, self.compose.once)
-        if row["state"] != "running" or row["health"]:
+        if row["state"] != "running":
             return found
-        first = self.first_seen.setdefault((str(row["id"]), str(row["started_at"])), time.monotonic())
-        return found if time.monotonic() - first >= STEADY else (Standing.STARTING, "running")
+        one = (str(row["id"]), str(row["started_at"]))
+        first = self.first_seen.setdefault(one, time.monotonic())
+        if found[0] is Standing.BROKEN and one in self.before:
+            return Standing.STARTING, found[1]
+        if row["health"] or time.monotonic() - first >= STEADY:
+            return found
+        return Standing.STARTING, "running"
 
     def _say(self, name: str, words: str) -> None:
         if self.said.get(name) != words:

@@ -53,9 +53,7 @@ SITUATIONS = [
     *cases("docker.log_rotation", {}, FINE, {}),
     *cases("docker.memory", {"samples": 1}, {"below": 99, **FINE}, {"below": 0.001, **FINE}),
     Situation("docker.memory", "unknown-ended", UNKNOWN, {"samples": 1, "below": 99, "services": ["setup", "good"]}),
-    *cases(
-        "docker.cpu", {"samples": 1}, {"below": 60, **FINE, "samples": 2}, {"below": 60, "services": ["good", "busy"]}
-    ),
+    *cases("docker.cpu", {"samples": 1}, {"below": 60, **FINE, "samples": 2}, {"below": 1, "services": ["busy"]}),
     *cases("docker.logs", {"matches": "MemoryError"}, FINE, {"services": ["loud", "good"]}),
     Situation("docker.logs", "holds-since", PASS, {"matches": "Memory"}, since="2100-01-01T00:00:00+00:00"),
     Situation("docker.logs", "unknown-service", UNKNOWN, {"matches": "MemoryError", "services": ["web"]}),

@@ -10,7 +10,7 @@ from deploy.command import paste
 from deploy.errors import StepFailed
 from deploy.steps.stack import ServicesStep, StoresStep
 
-from .hostbind import docker
+from .hostbind import IMAGE, docker
 from .world import World
 
 pytestmark = pytest.mark.live
@@ -29,8 +29,6 @@ def test_a_release_is_brought_up_once_replaced_and_brought_back(world: World) ->
     assert world.deploy(world.deployment("a")) == {"stores": True, "services": True}
     assert world.ids() == before
 
-    world.settings("GREETING=changed")
-    assert world.deploy(world.deployment("a")) == {"stores": True, "services": False}
     second = world.deployment("b", "a")
     world.deploy(second)
     after = world.ids()
@@ -41,6 +39,14 @@ def test_a_release_is_brought_up_once_replaced_and_brought_back(world: World) ->
     assert world.page() == "a"
     assert {**world.ids(), "web": ""} == {**before, "web": ""}
     assert any(line.startswith("web: healthy") for line in world.said.lines)
+
+
+def test_a_changed_setting_makes_the_service_that_uses_it_anew(world: World) -> None:
+    world.release("a")
+    world.deploy(world.deployment("a"))
+    world.settings("GREETING=changed")
+    assert world.deploy(world.deployment("a")) == {"stores": True, "services": False}
+    assert docker("exec", world.ids()["web"], "sh", "-c", "echo $GREETING") == "changed"
 
 
 def test_services_that_never_become_healthy_are_told_with_their_log_lines_and_taken_back(world: World) -> None:
@@ -100,7 +106,7 @@ def test_a_service_that_the_release_before_had_not_is_removed_again(world: World
     extra = (
         "  extra:\n    image: {0}\n    command: [sleep, '600']\n    stop_signal: SIGKILL\n    volumes: ['/usr:/usr:ro']"
     )
-    world.release("b", more=extra.format("hostbind-of-tests"))
+    world.release("b", more=extra.format(IMAGE))
     made = world.deployment("a")
     made.facts["services"] = {"ran": ["web"]}
     StoresStep(made).do(world.said)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from deploy.command import Completed, Script
 from deploy.errors import StepFailed
 from deploy.question import Data, Docker, Unanswered
 from deploy.steps import readiness
@@ -56,6 +57,9 @@ class Engine:
     def hosts(self, role: str) -> list[str]:
         return ["localhost"]
 
+    def execute(self, command: object) -> Completed:
+        return Completed(0, "", "", 0.0)
+
     def answer(self, asked: Sequence[tuple[str, Docker]]) -> list[Data | Unanswered]:
         return [LOGS if question.what == "logs" else next(self.answers) for _, question in asked]
 
@@ -101,6 +105,17 @@ def test_a_broken_service_ends_the_wait_with_its_log_lines(told: dict[str, Any],
 def test_the_wait_has_an_end(answer: Data | Unanswered) -> None:
     with pytest.raises(StepFailed, match="Not every service is ready after 0 s"):
         watch(answer).until_ready(0)
+
+
+def test_what_was_unhealthy_before_may_recover_and_what_is_made_anew_may_not() -> None:
+    sick = row(health="unhealthy")
+    watched = watch(sick, sick, sick, row())
+    watched.run(Script("true"))
+    assert watched.until_ready(60) == {"web": "healthy"}
+    watched = watch(sick, sick, row(health="unhealthy", id="b"))
+    watched.run(Script("true"))
+    with pytest.raises(StepFailed, match="Not every service came up"):
+        watched.until_ready(60)
 
 
 def test_a_service_that_is_meant_to_end_is_ready_when_it_has() -> None:
