@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 from contextlib import suppress
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import IO
@@ -55,27 +56,27 @@ class OpenSsh:
         payload: Payload | None = None,
     ) -> Ended:
         """As `Transport.run`. Raises Unreachable: before anything ran, or because the connection was lost."""
+        self.connect()
         mark = secrets.token_hex(16)
         framed = Framed(mark, receive)
-        self.connect()
         left = lifetime(deadline, grace, keep)
         line = command_line(mark, shell_for(script, payload), left, grace, KEEP if keep else END_SOON)
         given = chain([script.encode()], payload.chunks if payload else ())
         argv = self._argv("-T", "-o", "ControlMaster=no", "-o", "ClearAllForwardings=yes", command=line)
         process = _started(argv, subprocess.PIPE)
-
-        def lost() -> Unreachable | None:
-            if not self._alive():
-                return Unreachable(self.host, LOST, lost=True)
-            if not framed.begun:
-                return Unreachable(self.host, f"its login shell ended before our script began: {framed.greeting}")
-            return None
-
         with _Pipes(process, given, framed.take) as pipes:
             try:
-                return converse(_Wire(process, pipes), framed, deadline, grace, keep, lost)
+                return converse(_Wire(process, pipes), framed, deadline, grace, keep, partial(self._lost, framed))
             finally:
                 _end(process)
+
+    def _lost(self, framed: Framed) -> Unreachable | None:
+        """What is wrong with the host when a script has come to no orderly end."""
+        if not self._alive():
+            return Unreachable(self.host, LOST, lost=True)
+        if not framed.begun:
+            return Unreachable(self.host, f"its login shell ended before our script began: {framed.greeting}")
+        return None
 
     def connect(self) -> None:
         """Have a master connection; Unreachable says why there is none."""

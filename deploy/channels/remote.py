@@ -16,7 +16,7 @@ from typing import Protocol
 from deploy.channels.transport import ERR, OUT, TICK, Deadline, Ended, Receive
 from deploy.errors import Unreachable
 
-LONGEST = 3600.0  # seconds that a question may live on when its host has lost us and does not know it
+LONGEST = 6 * 3600.0  # seconds that questions may live on when its host has lost us and does not know it
 MARGIN = 10.0  # seconds by which a change may outlive its deadline in the same case
 LEAVING = 2.0  # seconds for the host to tell that a script which was stopped has ended
 HELD = 0.5  # seconds for the output to end after the script has
@@ -79,8 +79,12 @@ def command_line(mark: str, shell: str, lifetime: float, grace: float, leftovers
 
 
 def lifetime(deadline: Deadline, grace: float, keep: bool) -> float:
-    """How long a script may live on a host that has lost us: a change little longer than we would have waited."""
-    return max(0.0, deadline() - time.monotonic()) + grace + MARGIN if keep else LONGEST
+    """How long a script may live on a host that has lost us: a change little longer than we would have waited.
+
+    A batch of questions has a deadline for each of them, and harms nobody.
+    """
+    left = max(0.0, deadline() - time.monotonic())
+    return (left if keep else max(left, LONGEST)) + grace + MARGIN
 
 
 def _doubled(command: str) -> str:

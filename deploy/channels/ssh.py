@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -98,28 +98,27 @@ class Fabric:
         payload: Payload | None = None,
     ) -> Ended:
         """As `Transport.run`. Raises Unreachable: before anything ran, or because the connection was lost."""
+        channel, own = self._open_channel()
         mark = random.token_hex(16)
         framed = Framed(mark, receive)
-        channel, own = self._open_channel()
         left = lifetime(deadline, grace, keep)
         line = command_line(mark, shell_for(script, payload), left, grace, KEEP if keep else END)
-        given = chain([script.encode()], payload.chunks if payload else ())
-        wire = _Wire(channel, given, framed)
-
-        def lost() -> Unreachable | None:
-            if not channel.get_transport().is_active():
-                return Unreachable(self.host, LOST, lost=True)
-            if not framed.begun:
-                return Unreachable(self.host, f"its login shell ended before our script began: {framed.greeting}")
-            return None
-
+        wire = _Wire(channel, chain([script.encode()], payload.chunks if payload else ()), framed)
         try:
             self._start(channel, line)
-            return converse(wire, framed, deadline, grace, keep, lost)
+            return converse(wire, framed, deadline, grace, keep, partial(self._lost, channel, framed))
         finally:
             wire.close()
             if own:
                 own.close()
+
+    def _lost(self, channel: paramiko.Channel, framed: Framed) -> Unreachable | None:
+        """What is wrong with the host when a script has come to no orderly end."""
+        if not channel.get_transport().is_active():
+            return Unreachable(self.host, LOST, lost=True)
+        if not framed.begun:
+            return Unreachable(self.host, f"its login shell ended before our script began: {framed.greeting}")
+        return None
 
     def _start(self, channel: paramiko.Channel, line: str) -> None:
         channel.settimeout(self.means.ssh.connect_timeout)

@@ -34,7 +34,7 @@ def known_hosts(fleet: Fleet, tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture(params=["fabric", "openssh"])
+@pytest.fixture
 def invoke(request: pytest.FixtureRequest, fleet: Fleet, known_hosts: Path, tmp_path: Path) -> Invoke:
     """Runs a task for a system with the fleet's hosts."""
     one, two, three = (fleet.address(host) for host in fleet.hosts)
@@ -42,7 +42,7 @@ def invoke(request: pytest.FixtureRequest, fleet: Fleet, known_hosts: Path, tmp_
         "root": "/srv/app",
         "repository": "/srv/app.git",
         "hosts": {"app": [one, two], "workers": [two, three]},
-        "ssh": fleet.settings(transport=request.param, known_hosts=str(known_hosts), retries=0),
+        "ssh": fleet.settings(transport=getattr(request, "param", "fabric"), known_hosts=str(known_hosts), retries=0),
     }
     system = tmp_path / "systems" / "fleet" / "system.yaml"
     system.parent.mkdir(parents=True)
@@ -59,6 +59,7 @@ def invoke(request: pytest.FixtureRequest, fleet: Fleet, known_hosts: Path, tmp_
     return run
 
 
+@pytest.mark.parametrize("invoke", ["fabric", "openssh"], indirect=True)
 def test_hosts_are_listed_and_one_that_is_not_reached_ends_with_6(
     invoke: Invoke, fleet: Fleet, known_hosts: Path
 ) -> None:
