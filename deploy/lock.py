@@ -156,7 +156,12 @@ class Lock:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._stop.set()
-        self.release()
+        try:
+            self.release()
+        except OSError:
+            if error is None:
+                raise
+            # the control host is lost, which the error that comes up tells; the lock grows old there
 
     def _beat(self) -> None:
         while not self._stop.wait(BEAT):
