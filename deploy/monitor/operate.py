@@ -10,7 +10,7 @@ from typing import Any
 
 from deploy import duration, plain
 from deploy.endpoints import Alerts
-from deploy.errors import ConfigError, GateClosed, PersonNeeded
+from deploy.errors import ConfigError, GateClosed, LockHeld, PersonNeeded
 from deploy.gate import Gate
 from deploy.monitor.evaluate import evaluate, fresh
 from deploy.monitor.loop import Monitor, Round, require_routes
@@ -21,6 +21,7 @@ from deploy.result import Result
 from deploy.session import Session
 
 FOLDER = "monitor"  # in the control folder, or in its mirror on this machine
+AGAIN = 1.0  # seconds until a lock that is held is tried again
 MISSED = 3  # intervals without a run are late
 TEST = "This is a test. Whoever reads it would have been alerted."
 
@@ -151,11 +152,18 @@ Shown = Callable[[datetime, Sequence[Result], Round | None], None]
 def keep_watching(
     watch: Watch, span: timedelta, rounds: int, show: Shown, wait: Callable[[float], None]
 ) -> tuple[Gate, list[Result]]:
-    """Round after round (`rounds` of them; 0: until interrupted), each shown; the last one's gate and results."""
+    """Round after round (`rounds` of them; 0: until interrupted), each shown; the last one's gate and results.
+
+    While another monitor evaluates, such as the timer's, this one waits for it.
+    """
     done = 0
     while True:
         now = now_utc()
-        results, gate, told = watch.round(now)
+        try:
+            results, gate, told = watch.round(now)
+        except LockHeld:
+            wait(AGAIN)
+            continue
         show(now, results, told)
         done += 1
         if done == rounds:

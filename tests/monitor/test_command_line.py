@@ -24,6 +24,7 @@ def test_a_fault_is_alerted_once_and_its_end_too(world: World) -> None:
     with receiver() as (port, posted):
         routes = {"TINY_ALERT_URLS": f"json://127.0.0.1:{port}/canary-hook"}
         assert_told(world.invoke("monitor", "--alert"), 2, "nobody is told", "alerts.routes.critical")
+        assert_told(world.invoke("monitor", "--alert", "--limit=app", **routes), 2, "alerts are about all hosts")
         assert_told(world.invoke("monitor.status"), 6, "never", "is late")
         assert_told(world.invoke("monitor", "--alert", **routes), 0, "4 passed")
         away(world)
@@ -54,6 +55,24 @@ def test_every_route_is_tried_and_the_broken_one_is_named(world: World) -> None:
     assert_told(done, 6, "ok      json://*** (critical", "failed  json://*** (critical", "HTTP 503")
     assert "canary" not in done.stdout + done.stderr
     assert [each["title"] for each in posted] == ["[test] tiny in test: a test alert"]
+
+
+def test_a_lost_network_and_a_full_disk_are_said_loudly(world: World) -> None:
+    monitored(world)
+    with receiver() as (port, posted):
+        url = f"json://127.0.0.1:{port}"
+        away(world)
+        for code, told in ((6, ""), (6, "not delivered yet")):
+            done = world.invoke("monitor", "--alert", TINY_ALERT_URLS=f"{url}/no/canary")
+            assert_told(done, code, told)
+        assert_told(world.invoke("monitor.status"), 0, "to send", "changes, not delivered yet")
+        (folder_of(world) / FILE).unlink()
+        folder_of(world).rmdir()
+        folder_of(world).touch()  # not even root can make a file below a file
+        done = world.invoke("monitor", "--alert", TINY_ALERT_URLS=f"{url}/canary")
+        assert_told(done, 4, "cannot be written", str(folder_of(world)))
+    assert "canary" not in done.stdout + done.stderr
+    assert ids(posted[0]["message"]) == ["database-alive@localhost#1", "records@localhost#1", "monitor-state@#1"]
 
 
 def test_watching_in_a_pipe_metrics_and_rules(world: World) -> None:
