@@ -110,7 +110,7 @@ def _taken(session: Session, journal: Journal, view: View) -> Iterator[Journal]:
 def _in_force(session: Session) -> Journal:
     """The journal of the newest deployment whose switch was not taken back; later ones found it done already."""
     for journal in reversed(session.archive.journals()):
-        if STEP in WayBack(session.of(journal), journal).begun():
+        if journal.last("step.intended", step=STEP) and STEP in WayBack(session.of(journal), journal).begun():
             return journal
     fix = f"For all that was changed: invoke rollback --env={session.environment.name}"
     raise ConfigError("no switch of the DAGs is in force", where=session.environment.name, fix=fix)

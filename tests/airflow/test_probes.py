@@ -89,7 +89,7 @@ def ran(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Site:
     set_values(site, {"shop_items": "7", "shop_rate": "0.50"})
     for dag, run, conf in (("shop_original", "t1", {"a": None}), ("shop_fails", "f1", {})):
         site.execute(triggering(dag, run, conf))
-    set_pauses(site, {"shop_original": False, "shop_fails": False})
+    set_pauses(site, {"shop_original": False, "shop_fails": False, "shop_slow": True})
     for dag, run in (("shop_original", "t1"), ("shop_fails", "f1")):
         DagRun(site, dag, run).follow(Said(), 60)
     return site

@@ -45,7 +45,7 @@ def newest(session: Session) -> Journal:
 
 def test_the_dags_change_places_again_and_nothing_else_is_undone(switched: Session) -> None:
     view = Silent()
-    Journal.create(switched.archive, "t9-a-backup", ref="", commit="", previous=None, at="")
+    Journal.create(switched.archive, "t9-a-backup", backup="b").append("closed", outcome="done")
     assert quick.plan(switched).count("-X PATCH") == 2 and quick.plan_of_try(switched).count("-X PATCH") == 4
     quick.switch_back(switched, BY, view)
     assert pauses(switched.site, BOTH) == BEFORE
