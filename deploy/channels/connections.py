@@ -9,6 +9,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -44,12 +45,16 @@ class Connections:
     def __init__(self, ssh: Ssh) -> None:
         self.ssh = ssh
         self._lock = threading.Lock()
-        self._folder = Path(tempfile.mkdtemp(prefix="ssh-"))  # 0700, for sockets
         self._remotes: dict[str, Remote] = {}
-        self._make, self._close_gateways = _maker(ssh, self._folder)
+        self._make, self._close_gateways = _maker(ssh, lambda: self._folder)
         self._ports: dict[tuple[str, str, int], tuple[str, int]] = {}
         self._sockets: dict[tuple[str, str], str] = {}
         atexit.register(self.close)
+
+    @cached_property
+    def _folder(self) -> Path:
+        """For sockets: only we may look into it."""
+        return Path(tempfile.mkdtemp(prefix="ssh-"))
 
     def transport(self, host: str) -> Remote:
         """The way to a host's shell; connects when it is first used. ConfigError for what is no host."""
@@ -92,7 +97,7 @@ class Connections:
             return self._sockets[host, path]
 
     def close(self) -> None:
-        """Close all connections, ports and sockets. What is used afterwards is opened anew."""
+        """Close all connections, ports and sockets; nothing can be used afterwards."""
         atexit.unregister(self.close)
         with self._lock:
             for remote in self._remotes.values():
@@ -101,7 +106,8 @@ class Connections:
             self._remotes.clear()
             self._ports.clear()
             self._sockets.clear()
-            shutil.rmtree(self._folder, ignore_errors=True)
+            if "_folder" in self.__dict__:
+                shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def _failure(remote: Remote) -> Unreachable | None:
@@ -112,14 +118,14 @@ def _failure(remote: Remote) -> Unreachable | None:
     return None
 
 
-def _maker(ssh: Ssh, folder: Path) -> tuple[Callable[[str], Remote], Callable[[], None]]:
+def _maker(ssh: Ssh, folder: Callable[[], Path]) -> tuple[Callable[[str], Remote], Callable[[], None]]:
     """What makes the way to one host, and what closes gateways; Fabric is loaded only where it is used."""
     if ssh.transport == "openssh":
         from deploy.channels.openssh import OpenSsh, configure
 
-        configure(ssh, folder)
+        configure(ssh, folder())
         numbers = itertools.count()
-        return lambda host: OpenSsh(host, ssh, folder / f"m{next(numbers)}"), lambda: None
+        return lambda host: OpenSsh(host, ssh, folder() / f"m{next(numbers)}"), lambda: None
     from deploy.channels.ssh import Fabric, Means
 
     means = Means(ssh)

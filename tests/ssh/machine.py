@@ -29,7 +29,7 @@ mount --bind "$1/shadow" /etc/shadow
 mount --bind "$1/date" "$(readlink -f "$(command -v date)")"
 hostname "$2"
 exec 3<&0
-( read -r _ <&3; kill 1 ) &
+( read -r _ <&3 || kill 1 ) &
 trap 'exit 0' TERM
 echo ready
 while :; do sleep 3600 & wait $!; done

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 
 
@@ -19,6 +20,7 @@ async def serve(listen: int, target: int, seconds: float) -> None:
         await asyncio.gather(pass_on(reader, back, seconds), pass_on(there, writer, seconds), return_exceptions=True)
 
     server = await asyncio.start_server(join, "0.0.0.0", listen)
+    asyncio.get_running_loop().add_reader(0, os._exit, 0)  # whoever started us has ended
     print("ready", flush=True)
     await server.serve_forever()
 

@@ -130,7 +130,7 @@ class Fleet:
         """New connections to the host have this round trip: not every kernel has netem, so a relay delays them."""
         relay = (sys.executable, str(Path(__file__).with_name("slow.py")), str(SLOW_PORT), "22")
         argv = ("nsenter", "-n", "-t", str(host.init), *relay, str(milliseconds / 2000))
-        helper = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+        helper = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         host.helpers.append(helper)
         assert helper.stdout and helper.stdout.readline() == "ready\n"
         host.run("iptables", *f"-t nat -A PREROUTING -p tcp --dport 22 -j REDIRECT --to-ports {SLOW_PORT}".split())
