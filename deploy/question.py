@@ -93,8 +93,8 @@ class Output:
     out: str
     err: str = ""
     took: float = 0.0
-    at: float = 0.0
-    within: float = 0.0
+    at: float = field(default=0.0, compare=False)
+    within: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True)
