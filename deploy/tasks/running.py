@@ -32,22 +32,26 @@ def shown(session: Session, format: str = "text", output: str | None = None) -> 
     from deploy.reports.screen import Screen
 
     printed.known(format)
-    screen = Screen(aside=format != "text")
+    screen, failed = Screen(aside=format != "text"), True
     try:
         yield screen
+        failed = False
     finally:
         screen.pause()
         if printed.validates(name for name, _, _ in screen.phases):
-            screen.outcome(signoffs_hold=session.environment.signoffs == "hold")
+            screen.outcome(signoffs_hold=session.environment.signoffs == "hold", failed=failed)
         if (format != "text" or output) and screen.phases:
-            emit(as_asked(session, screen.phases, format), output)
+            emit(as_asked(session, screen.phases, format, failed=failed), output)
 
 
-def as_asked(session: Session, phases: Sequence[tuple[str, Sequence[Result], float]], format: str) -> str:
+def as_asked(
+    session: Session, phases: Sequence[tuple[str, Sequence[Result], float]], format: str, *, failed: bool = False
+) -> str:
     from deploy.reports import printed
 
     about = {"system": session.system.name, "environment": session.environment.name}
-    return printed.results(phases, format, about=about, signoffs_hold=session.environment.signoffs == "hold")
+    holds = session.environment.signoffs == "hold"
+    return printed.results(phases, format, about=about, signoffs_hold=holds, failed=failed)
 
 
 def options_of(view: Screen, *, yes: bool = False, **options: Any) -> Options:
