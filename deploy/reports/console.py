@@ -48,9 +48,11 @@ def show_phase(console: Console, name: str, results: Sequence[Result], took: flo
             )
 
 
-def show_outcome(console: Console, results: Sequence[Result], *, signoffs_hold: bool = True) -> None:
+def show_outcome(
+    console: Console, results: Sequence[Result], *, signoffs_hold: bool = True, failed: bool = False
+) -> None:
     """Print what all results come to: ready, needs fixes or blocked, with a note for each item in the way."""
-    found = outcome(results, signoffs_hold=signoffs_hold)
+    found = outcome(results, signoffs_hold=signoffs_hold, failed=failed)
     _show(console, 0, Text.assemble(("status         ", "bold"), " ", (found.status, COLOURS[found.status])))
     for note in found.notes:
         _show(console, 2, Text(f"- {note}", "dim"))

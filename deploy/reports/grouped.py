@@ -9,6 +9,8 @@ from deploy import plain
 from deploy.reports.lines import Variant, lines
 from deploy.result import OPEN, Readiness, Result, Severity, Status, closing, readiness
 
+FAILED = "the deployment did not succeed"
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -18,14 +20,18 @@ class Outcome:
     notes: tuple[str, ...] = ()
 
 
-def outcome(results: Sequence[Result], *, signoffs_hold: bool = True) -> Outcome:
-    """How ready what these results tell of is. Where sign-offs are only shown, a pending one is in nobody's way."""
+def outcome(results: Sequence[Result], *, signoffs_hold: bool = True, failed: bool = False) -> Outcome:
+    """How ready what these results tell of is. Where sign-offs are only shown, a pending one is in nobody's way.
+
+    A deployment that `failed` is blocked, whatever its checks found before that, and after its rollback.
+    """
     if not results:
         return Outcome(Readiness.BLOCKED, ("nothing was checked",))
     counting = [each for each in results if signoffs_hold or each.status is not Status.PENDING]
     held = closing(counting)
     warnings = [each for each in counting if each.severity is Severity.WARNING and each.status in OPEN]
-    return Outcome(readiness(results, closed=bool(held)), _notes(held or warnings))
+    status = readiness(results, closed=bool(held) or failed)
+    return Outcome(status, ((FAILED,) if failed else ()) + _notes(held or warnings))
 
 
 def answers(results: Iterable[Result]) -> list[Variant]:

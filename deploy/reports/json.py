@@ -12,15 +12,21 @@ from deploy.reports.grouped import outcome
 from deploy.result import Result, Status, closing
 
 
-def report(results: Sequence[Result], about: Mapping[str, Any] | None = None, *, signoffs_hold: bool = True) -> str:
+def report(
+    results: Sequence[Result],
+    about: Mapping[str, Any] | None = None,
+    *,
+    signoffs_hold: bool = True,
+    failed: bool = False,
+) -> str:
     """{gate: open or closed, status, notes, counts: {status: n}, results: […]}, with `about` (system, …) before them.
 
-    `status` is ready, needs fixes or blocked, `notes` say why. The gate is closed as well when there is no result at
-    all; `signoffs_hold` tells whether pending items close it.
+    `status` is ready, needs fixes or blocked, `notes` say why; `failed` tells that the flow did not succeed. The gate
+    is closed as well when there is no result at all; `signoffs_hold` tells whether pending items close it.
     """
     counts = Counter(result.status for result in results)
     held = [each for each in closing(results) if signoffs_hold or each.status is not Status.PENDING]
-    found = outcome(results, signoffs_hold=signoffs_hold)
+    found = outcome(results, signoffs_hold=signoffs_hold, failed=failed)
     whole = {
         **(about or {}),
         "gate": "closed" if held or not results else "open",

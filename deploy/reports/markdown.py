@@ -85,7 +85,7 @@ def report(record: DeploymentRecord) -> str:
     notes = [*record.notes, *(f"Why it failed: {reason}" for reason in record.failures)]
     parts = [
         f"# {plain.markdown(record.outcome, 500)}",
-        _verdict(results, record.signoffs_hold),
+        _verdict(results, record.signoffs_hold, failed=record.how != "succeeded"),
         "## Deployment record\n\n" + table([{"Record": key, "Value": value} for key, value in _facts(record).items()]),
         _listed("Notes", [plain.markdown(note, 1000) for note in notes]),
         _listed("What does not hold", [_told(each) for each in answered if each.result.status in FAILING]),
@@ -100,11 +100,11 @@ def report(record: DeploymentRecord) -> str:
     return "\n\n".join(part.strip() for part in parts if part) + "\n"
 
 
-def _verdict(results: Sequence[Result], signoffs_hold: bool) -> str:
+def _verdict(results: Sequence[Result], signoffs_hold: bool, *, failed: bool) -> str:
     counts = Counter(result.status for result in results)
     held = [each for each in closing(results) if signoffs_hold or each.status is not Status.PENDING]
     told = ", ".join(f"{counts[status]} {status}" for status in Status if counts[status]) or "nothing was checked"
-    status = outcome(results, signoffs_hold=signoffs_hold).status
+    status = outcome(results, signoffs_hold=signoffs_hold, failed=failed).status
     return f"Status: **{status}**. Checks: {told}." + (f" **{len(held)} of them close the gate.**" if held else "")
 
 

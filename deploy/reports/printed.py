@@ -29,23 +29,26 @@ def results(
     *,
     about: Mapping[str, str],
     signoffs_hold: bool,
+    failed: bool = False,
 ) -> str:
     """Phases (name, results, seconds) as text, JSON or JUnit XML; as text, validations end with what they come to."""
     found = [result for _, results, _ in phases for result in results]
     if format == "json":
-        return json.report(found, about, signoffs_hold=signoffs_hold)
+        return json.report(found, about, signoffs_hold=signoffs_hold, failed=failed)
     if format == "junit":
         return junit.report(found, " ".join(about.values()), signoffs_hold=signoffs_hold)
-    return as_text(phases, signoffs_hold=signoffs_hold)
+    return as_text(phases, signoffs_hold=signoffs_hold, failed=failed)
 
 
-def as_text(phases: Sequence[tuple[str, Sequence[Result], float]], *, signoffs_hold: bool) -> str:
+def as_text(phases: Sequence[tuple[str, Sequence[Result], float]], *, signoffs_hold: bool, failed: bool = False) -> str:
     buffer, terminal = io.StringIO(), sys.stdout.isatty()
     screen = Console(file=buffer, force_terminal=terminal, no_color=bool(os.environ.get("NO_COLOR")), highlight=False)
     for name, found, took in phases:
         show_phase(screen, name, found, took)
     if validates(name for name, _, _ in phases):
-        show_outcome(screen, [one for _, found, _ in phases for one in found], signoffs_hold=signoffs_hold)
+        show_outcome(
+            screen, [one for _, found, _ in phases for one in found], signoffs_hold=signoffs_hold, failed=failed
+        )
     return buffer.getvalue()
 
 

@@ -54,11 +54,11 @@ class Screen:
         self.phases.append((phase, results, took))
         show_phase(self.console, phase, results, took)
 
-    def outcome(self, *, signoffs_hold: bool) -> None:
+    def outcome(self, *, signoffs_hold: bool, failed: bool = False) -> None:
         """Tell what all that was checked comes to."""
         self.pause()
         found = [result for _, results, _ in self.phases for result in results]
-        show_outcome(self.console, found, signoffs_hold=signoffs_hold)
+        show_outcome(self.console, found, signoffs_hold=signoffs_hold, failed=failed)
 
     def say(self, text: str) -> None:
         self.pause()

@@ -30,6 +30,11 @@ def test_one_of_three_words(status: Status, severity: Severity, comes_to: Readin
     assert len(found.notes) == (comes_to is not Readiness.READY)
 
 
+def test_a_deployment_that_failed_is_blocked_however_well_its_rollback_went() -> None:
+    found = outcome([result("a", PASS)], failed=True)
+    assert (found.status, found.notes) == (Readiness.BLOCKED, ("the deployment did not succeed",))
+
+
 def test_nothing_checked_is_blocked() -> None:
     assert outcome([]).status is Readiness.BLOCKED
 
