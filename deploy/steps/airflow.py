@@ -73,6 +73,22 @@ def dag(site: Site, name: str) -> Mapping[str, Any]:
     return dict(found)
 
 
+def appear(site: Site, names: Iterable[str], timeout: float) -> None:
+    """Wait until Airflow knows the DAGs: after it was started anew it has to read them first. StepFailed in the end."""
+    give_up = time.monotonic() + timeout
+    for name in names:
+        while not (found := read(site, f"dags/{part(name)}")) or found.get("is_stale"):
+            if time.monotonic() > give_up:
+                raise StepFailed(f"Airflow has no DAG {name}, not even after {timeout:g} s.")
+            time.sleep(POLL)
+
+
+def there(site: Site, names: Iterable[str]) -> list[str]:
+    """Those of the DAGs that Airflow has now."""
+    found = {name: read(site, f"dags/{part(name)}") for name in names}
+    return [name for name, one in found.items() if one and not one.get("is_stale")]
+
+
 def pauses(site: Site, names: Iterable[str]) -> dict[str, bool]:
     """Which of the DAGs are paused."""
     return {name: bool(dag(site, name)["is_paused"]) for name in names}
@@ -205,6 +221,7 @@ def parse_again(site: Site, names: Iterable[str], progress: Progress, timeout: f
     Twice, for what is being parsed while we ask may have begun before our change.
     """
     for name in names:
+        appear(site, [name], timeout)
         for _ in range(2):
             _parsed_anew(site, name, timeout)
         progress.say(f"{name} is read again")

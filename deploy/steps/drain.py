@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from deploy.command import Command, Run
 from deploy.errors import StepFailed
 from deploy.question import Unanswered
-from deploy.steps.airflow import BUSY, busy, look, pauses, pausing, read, set_pauses, waiting
+from deploy.steps.airflow import BUSY, busy, look, pauses, pausing, read, set_pauses, there, waiting
 from deploy.steps.base import Facts, Progress, Step
 from deploy.steps.variables import workflows
 
@@ -39,8 +39,8 @@ class DrainStep(Step):
 
     def _unpaused(self) -> list[str]:
         site, names = self.deployment.site, workflows(self).drain.dags
-        if names:
-            return [name for name, paused in pauses(site, names).items() if not paused]
+        if names:  # those that the release before had
+            return [name for name, paused in pauses(site, there(site, names)).items() if not paused]
         return [row["dag_id"] for row in read(site, "dags", paused="false")["dags"] if not row["is_paused"]]
 
     def done(self) -> bool:
@@ -104,17 +104,21 @@ class ResumeStep(Step):
         return [pausing(name, False) for name in names]
 
     def done(self) -> bool:
-        return not any(pauses(self.deployment.site, self.wanted).values())
+        site = self.deployment.site
+        return not any(pauses(site, there(site, self.wanted)).values())
 
     def do(self, progress: Progress) -> Facts:
-        return {"unpaused": set_pauses(self.deployment.site, dict.fromkeys(self.wanted, False))}
+        """A DAG that the new release does not have any more is not missed."""
+        site = self.deployment.site
+        return {"unpaused": set_pauses(site, dict.fromkeys(there(site, self.wanted), False))}
 
     def undo_plan(self) -> list[Command]:
         return [pausing(name, True) for name in self.wanted]
 
     def undo(self, facts: Facts, progress: Progress) -> Facts:
         """Pause again what the draining had paused: what is undone next was done while they were paused."""
-        return {"paused": set_pauses(self.deployment.site, dict.fromkeys(self.wanted, True))}
+        site = self.deployment.site
+        return {"paused": set_pauses(site, dict.fromkeys(there(site, self.wanted), True))}
 
 
 def active(text: str) -> list[str]:

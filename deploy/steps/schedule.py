@@ -5,7 +5,7 @@ from __future__ import annotations
 from deploy.command import Command
 from deploy.errors import StepFailed
 from deploy.site import Site
-from deploy.steps.airflow import dag, pauses, pausing, set_pauses
+from deploy.steps.airflow import appear, dag, pauses, pausing, set_pauses
 from deploy.steps.base import Facts, Progress, Step
 from deploy.steps.variables import equal, values, workflows
 from deploy.workflows import Workflows
@@ -33,6 +33,7 @@ class SwitchScheduleStep(Step):
         return {"pauses": {**now, **self.deployment.facts.get(self.name, {}).get("pauses", {})}}
 
     def done(self) -> bool:
+        appear(self.deployment.site, both(workflows(self)), workflows(self).parse_timeout)
         return pauses(self.deployment.site, both(workflows(self))) == switched(workflows(self))
 
     def do(self, progress: Progress) -> Facts:

@@ -12,6 +12,7 @@ from deploy.command import Command, Script
 from deploy.errors import StepFailed
 from deploy.steps.airflow import (
     DagRun,
+    appear,
     change,
     parse_again,
     part,
@@ -61,6 +62,7 @@ class TrialStep(Step):
         A run that an earlier try began is gone on with; after one that failed it is a new one.
         """
         site, known = self.deployment.site, self.known
+        appear(site, [self.dag], workflows(self).parse_timeout)
         former = remembered(site, self.trial.variables, known.get("former", {}))
         found = {**pauses(site, [self.dag]), **known.get("pauses", {})}
         tries, run_id = int(known.get("tries", 1)), str(known.get("run_id", f"trial-{self.deployment.id}"))

@@ -113,7 +113,7 @@ def test_a_trial_cut_off_by_a_kill_is_put_back_from_what_was_remembered(deployme
 
 
 def test_draining_waits_for_what_runs_and_unpauses_only_what_it_paused(deployment: Make) -> None:
-    made = deployment(drain={"timeout": 30})
+    made = deployment(drain={"dags": ["shop_original", "shop_slow", "shop_gone"], "timeout": 30})
     site, said = made.site, Said()
     before = {"shop_slow": False, "shop_fails": True, "shop_original": False, "shop_optimised": True}
     set_pauses(site, before)
@@ -125,11 +125,13 @@ def test_draining_waits_for_what_runs_and_unpauses_only_what_it_paused(deploymen
     assert not drain.done()
     assert sorted(do(drain, said)["unpaused"]) == ["shop_original", "shop_slow"]
     assert drain.done() and run.tasks() == {"sleeps": "success"}
-    assert any("waiting for ~.sleeps" in line for line in said.lines), said.lines
+    assert any("waiting for" in line and "shop_slow.sleeps" in line for line in said.lines), said.lines
     assert all(pauses(site, before).values())
+    made.facts["drain"]["unpaused"].append("shop_gone_since")
     do(resume)
     assert resume.done() and pauses(site, before) == before
     undo(resume)
+    made.facts["drain"]["unpaused"].remove("shop_gone_since")
     undo(drain)
     assert pauses(site, before) == before
 
@@ -173,6 +175,9 @@ def test_a_switch_that_nobody_could_take_back_is_refused(deployment: Make) -> No
     set_values(lacking.site, {"shop_items": "7"})
     with pytest.raises(StepFailed, match="nosuch is missing; the variable shop_items is '7', not '99'"):
         SwitchScheduleStep(lacking).before()
+    unknown = deployment(original="shop_gone", parse_timeout=0.1)
+    with pytest.raises(StepFailed, match=r"has no DAG shop_gone, not even after 0\.1 s"):
+        SwitchScheduleStep(unknown).done()
     unscheduled = deployment(original="shop_slow")
     with pytest.raises(StepFailed, match="it has no schedule"):
         SwitchScheduleStep(unscheduled).before()
