@@ -19,7 +19,7 @@ MANIFEST = "MANIFEST.sha256"
 BRANCHES = {
     "broken/dag-import-error": "the optimised DAG imports a module that does not exist",
     "broken/loads-nothing": "the load task ends green and tells of rows, and nothing is committed",
-    "broken/worker-unhealthy": "the worker runs under a name that its health check does not ask for",
+    "broken/worker-unhealthy": "the worker's health check asks for a name that no worker has",
     "broken/missing-column": "the index migration names a column that does not exist",
     "broken/slow-crawl": "the crawl runs at a third of the pace that its variables ask for",
 }
