@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from deploy import ask
 from deploy.checklists.checklist import Checklist, Item
@@ -11,12 +12,13 @@ from deploy.checklists.signoff import SignOff
 from deploy.checklists.signoff import apply as sign
 from deploy.checklists.waivers import Waiver
 from deploy.checklists.waivers import apply as waive
+from deploy.enough import IN_FLOW, partial
 from deploy.errors import ConfigError
 from deploy.result import Result, Status, closing
 from deploy.scope import Scope
 from deploy.site import Site
 
-IN_FLOW = "1h"  # items owed within it are judged before a deployment returns, too
+__all__ = ["IN_FLOW", "Gate", "Prompt", "skipped"]
 Prompt = Callable[[Sequence[Result]], Sequence[SignOff]]
 
 
@@ -25,7 +27,8 @@ class Gate:
     """A checklist with its waivers and sign-offs, in one environment.
 
     `holds` tells whether pending sign-offs close the gate; `prompt` asks the person at the terminal for them, and
-    `signoffs` grows by what that person signs.
+    `signoffs` grows by what that person signs. `passed` is how long ago the deployment was: items whose window has not
+    passed yet are unknown; None judges all as they are.
     """
 
     checklist: Checklist
@@ -33,6 +36,7 @@ class Gate:
     signoffs: list[SignOff]
     holds: bool
     prompt: Prompt | None = None
+    passed: timedelta | None = None
 
     def items(self, phase: str, window: str | None = None) -> list[Item]:
         items = self.checklist.phase(phase, window)
@@ -50,6 +54,8 @@ class Gate:
         """Ask the phase's items; waivers and sign-offs count; who is at the terminal is asked for what is pending."""
         chosen = list(items) if items is not None else self.items(phase, window)
         results = ask.ask(chosen, site, scope)
+        if self.passed is not None:
+            results = partial(results, chosen, self.passed)
         results = self._counted(results)
         pending = [result for result in results if result.status is Status.PENDING]
         if pending and self.holds and self.prompt:

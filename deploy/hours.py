@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time
+from datetime import UTC, datetime, time
 from zoneinfo import ZoneInfo
 
 from deploy.system import DAYS, Hours
@@ -21,6 +21,11 @@ def inside(hours: Hours, now: datetime) -> bool:
 
 def text(hours: Hours) -> str:
     return f"{hours.days} {hours.start}-{hours.end} {hours.zone}"
+
+
+def clock(hours: Hours | None, at: datetime) -> str:
+    """A moment as people of the environment read it: in the zone of its hours, or in UTC: `2026-03-29 02:30 BST`."""
+    return f"{at.astimezone(ZoneInfo(hours.zone) if hours else UTC):%Y-%m-%d %H:%M %Z}"
 
 
 def weekdays(days: str) -> set[int]:

@@ -274,16 +274,12 @@ def alone(session: Session, phase: str) -> list[Phase]:
     return [*before, flow[index]] if flow[index].steps else [flow[index]]
 
 
-def check(
-    session: Session, phase: str, options: Options, window: str | None, since: datetime | None = None
-) -> tuple[list[Result], bool, float]:
+def check(session: Session, phase: str, options: Options) -> tuple[list[Result], bool, float]:
     """Ask one phase's items of what is deployed; the results, whether the gate is open, and the seconds it took."""
     gate = session.gate(options.signoffs, options.prompt)
     deployment = session.deployment(new_id()) if phase == "prereqs" else session.present()
-    if since:
-        deployment.data_since = since
     began = time.monotonic()
-    results = gate.judge(phase, session.site, deployment.scope(), window)
+    results = gate.judge(phase, session.site, deployment.scope())
     return results, not gate.closing(results), round(time.monotonic() - began, 3)
 
 

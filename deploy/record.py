@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -14,12 +15,14 @@ from typing import Any
 
 from deploy import durable
 from deploy.checklists.signoff import SignOff
+from deploy.checklists.signoff import apply as sign
 from deploy.checklists.ticked import ticked
 from deploy.deployment import Deployment
 from deploy.errors import ConfigError, nearest
 from deploy.gate import Gate
 from deploy.journal import Journal, Record, read
-from deploy.passage import phases, result_of
+from deploy.owed import results, signatures
+from deploy.passage import phases
 from deploy.reports import html, incident, markdown
 from deploy.result import Result, Status
 from deploy.session import Session, outcome
@@ -97,6 +100,7 @@ def deployment_record(
 ) -> markdown.DeploymentRecord:
     opened, last = journal.records[0], journal.last("closed") or journal.records[-1]
     how, found = outcome(journal), results(journal)
+    given = given_for(journal, gate)
     version = f"{deployment.release} ({deployment.ref})"
     earlier = [each for each in earlier_than(session, journal.id) if outcome(each) == "succeeded"]
     return markdown.DeploymentRecord(
@@ -109,9 +113,9 @@ def deployment_record(
         started=datetime.fromisoformat(opened["at"]),
         ended=datetime.fromisoformat(last["at"]),
         previous=deployment.previous or "",
-        phases=list(phases(journal)),
+        phases=list(phases_now(journal)),
         checklist=ticked(gate.checklist, found),
-        signoffs=[*(signed(each) for each in gate.signoffs), *signed_before(found, gate.signoffs)],
+        signoffs=[*(signed(each) for each in given), *signed_before(found, given)],
         backups=list(backups(deployment)),
         migrations=list(migrations(deployment)),
         notes=list(notes(journal)),
@@ -124,6 +128,20 @@ def deployment_record(
         durations=[seconds(each) for each in [*earlier, journal][-DRAWN:]],
         incident="incident.html" if journal.last("rollback.started") else "",
     )
+
+
+def phases_now(journal: Journal) -> Iterator[markdown.PhaseRecord]:
+    """The phases with the signatures given since; of a window that was judged several times, the newest."""
+    found = list(phases(journal))
+    newest = {phase.window: number for number, phase in enumerate(found) if phase.window}
+    for number, phase in enumerate(found):
+        if newest.get(phase.window, number) == number:
+            yield replace(phase, results=sign(phase.results, signatures(journal)))
+
+
+def given_for(journal: Journal, gate: Gate) -> list[SignOff]:
+    """Every sign-off of a deployment once: those in its journal, and those that were given to this gate."""
+    return list(dict.fromkeys([*signatures(journal), *gate.signoffs]))
 
 
 def earlier_than(session: Session, identity: str) -> list[Journal]:
@@ -152,12 +170,6 @@ def signed_before(found: Iterable[Result], given: Iterable[SignOff]) -> Iterator
         signature = SIGNED.match(result.found)
         if signature and result.item not in told:
             yield {"item": result.item, "by": signature["by"], "at": signature["at"], "note": ""}
-
-
-def results(journal: Journal) -> list[Result]:
-    """The newest results of every phase."""
-    newest = {record["phase"]: record["results"] for record in journal.all("checked")}
-    return [result_of(row) for rows in newest.values() for row in rows]
 
 
 def backups(deployment: Deployment) -> Iterator[dict[str, Any]]:

@@ -6,14 +6,15 @@ import json
 import shlex
 import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from deploy import duration
+from deploy import windows
 from deploy.errors import ConfigError
 from deploy.flow import ROLE
 from deploy.journal import Journal
 from deploy.lock import Lock
+from deploy.owed import DONE, DUE, FAILED, OVERDUE, WAITING, signed_off
 from deploy.question import Answer, Output, Shell, Unanswered
 from deploy.reach import HERE
 from deploy.record import seconds
@@ -70,6 +71,7 @@ def state(session: Session) -> dict[str, Any]:
     journals = session.archive.journals()
     now = current(session.before())
     lock = session.lock("")
+    owed = windows.owed(session)
     return {
         "system": session.system.name,
         "environment": session.environment.name,
@@ -78,7 +80,8 @@ def state(session: Session) -> dict[str, Any]:
         "last": row(journals[-1]) if journals else None,
         "unfinished": cut_off(session),
         "lock": lock_state(lock),
-        "owed": owed(session, now),
+        "owed": [window.row() for window in owed],
+        "signed_off": signed.isoformat(timespec="seconds") if (signed := signed_off(owed)) else None,
     }
 
 
@@ -124,28 +127,6 @@ def lock_state(lock: Lock) -> dict[str, Any] | None:
     return {"holder": str(holder), "alive": lock.alive(holder)} if holder else None
 
 
-def owed(session: Session, release: str | None) -> list[dict[str, Any]]:
-    """The windows that the current release owes: when each is over, and how many items it has."""
-    journal = next((j for j in reversed(session.archive.journals()) if serves(j, release)), None)
-    if journal is None:
-        return []
-    start = datetime.fromisoformat(journal.records[-1]["at"])
-    windows = sorted({item.due for item in session.checklist.owed()}, key=duration.parse)
-    return [
-        {
-            "window": window,
-            "items": sum(item.due == window for item in session.checklist.owed()),
-            "due": (start + duration.parse(window)).isoformat(timespec="minutes"),
-            "over": start + duration.parse(window) <= datetime.now(UTC),
-        }
-        for window in windows
-    ]
-
-
-def serves(journal: Journal, release: str | None) -> bool:
-    return release is not None and journal.records[0]["release"] == release and outcome(journal) == "succeeded"
-
-
 def show(session: Session, format: str) -> str:
     """`deploy.status` as text or JSON."""
     found = state(session)
@@ -160,7 +141,31 @@ def show(session: Session, format: str) -> str:
         lines.append(f"  cut off     {found['unfinished']['id']}: {found['unfinished']['do']}")
     if lock := found["lock"]:
         lines.append(f"  lock        {lock['holder']}" + ("" if lock["alive"] else " - dead: invoke deploy.unlock"))
-    for window in found["owed"]:
-        state_ = "may be judged in full" if window["over"] else f"over at {window['due']}"
-        lines.append(f"  owed        validate.post --window={window['window']}: {window['items']} items, {state_}")
+    lines += owed_lines(session, found)
     return "\n".join(lines)
+
+
+def owed_lines(session: Session, found: Mapping[str, Any]) -> list[str]:
+    """A line for each window that is owed, and whether the deployment is signed off."""
+    lines = []
+    for window in found["owed"]:
+        told = f"validate.post --window={window['window']}: {window['items']} items, {_how(session, window)}"
+        lines.append(f"  owed        {told}")
+    if found["owed"]:
+        signed = found["signed_off"]
+        told = windows.clock(session, datetime.fromisoformat(signed)) if signed else "not yet: a window is owed"
+        lines.append(f"  signed off  {told}")
+    return lines
+
+
+def _how(session: Session, window: Mapping[str, Any]) -> str:
+    """How a window stands, with its time in the environment's own zone."""
+    over = windows.clock(session, datetime.fromisoformat(window["due"]))
+    judged = windows.clock(session, datetime.fromisoformat(window["judged"])) if window["judged"] else ""
+    return {
+        WAITING: f"over at {over}",
+        DUE: f"due since {over}",
+        OVERDUE: f"OVERDUE, it was over at {over}",
+        FAILED: f"FAILED at {judged}: {', '.join(window['open'])}",
+        DONE: f"done at {judged}",
+    }[window["state"]]

@@ -29,7 +29,8 @@ class Item:
     data that its probe looks at, `on` a host role, `only` the environments it applies to (none: all of them), `line`
     its line in the checklist, `sources` the owners' own ids for it. With `signoff` and a probe, the probe collects the
     evidence and a person signs. What is `transient` holds in its own phase only, for a later one changes it.
-    `lasting` (`for:`) is how long it must fail until the monitor says so.
+    `lasting` (`for:`) is how long it must fail until the monitor says so; `enough` is how much of the span `due` must
+    have passed for it to be judged (empty: all of it); `role` is who signs it: one person signs for one role only.
     """
 
     id: str
@@ -49,6 +50,8 @@ class Item:
     signoff: bool = False
     transient: bool = False
     lasting: str = ""
+    enough: str = ""
+    role: str = ""
 
 
 def _id(text: str) -> str:
@@ -98,11 +101,18 @@ class Binding(BaseModel):
     transient: bool = False
     sources: Words = ()
     lasting: Annotated[str, AfterValidator(_span)] | None = Field(None, alias="for")
+    enough: Annotated[str, AfterValidator(_span)] | None = None
 
     @model_validator(mode="after")
     def _somebody_tells(self) -> Binding:
         if self.probe is None and self.signoff is False:
             raise ValueError("neither a probe nor a sign-off; name a `probe:`, or leave `signoff: false` out")
+        return self
+
+    @model_validator(mode="after")
+    def _enough_of_something(self) -> Binding:
+        if self.enough and (not self.due or duration.parse(self.enough) > duration.parse(self.due)):
+            raise ValueError("`enough` is a part of the span `due`; write both, and no more of it than there is")
         return self
 
 
@@ -133,6 +143,8 @@ def _item(entry: Entry, binding: Binding, probe: Probe | None) -> Item:
         sources=binding.sources,
         transient=binding.transient,
         lasting=binding.lasting or "",
+        enough=binding.enough or "",
+        role=binding.signoff if isinstance(binding.signoff, str) else "",
         signoff=probe is None or bool(binding.signoff),
     )
 

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
 
-from deploy.errors import ConfigError
 from deploy.tasks.base import asked, emit, is_dry, opened
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from deploy.checklists.signoff import SignOff
     from deploy.operate import Options
     from deploy.reports.screen import Screen
     from deploy.result import Result
     from deploy.session import Session
+    from deploy.windows import Judged
 
 
 @contextmanager
@@ -45,11 +43,17 @@ def shown(session: Session, format: str = "text", output: str | None = None) -> 
 
 
 def as_asked(
-    session: Session, phases: Sequence[tuple[str, Sequence[Result], float]], format: str, *, failed: bool = False
+    session: Session,
+    phases: Sequence[tuple[str, Sequence[Result], float]],
+    format: str,
+    more: Mapping[str, str] | None = None,
+    *,
+    failed: bool = False,
 ) -> str:
     from deploy.reports import printed
 
     about = {"system": session.system.name, "environment": session.environment.name}
+    about |= (more or {}) if format == "json" else {}
     holds = session.environment.signoffs == "hold"
     return printed.results(phases, format, about=about, signoffs_hold=holds, failed=failed)
 
@@ -73,8 +77,6 @@ def check_phase(
     system: str | None,
     env: str | None,
     *,
-    window: str | None = None,
-    since: str | None = None,
     signoffs: str | None = None,
     format: str = "text",
     output: str | None = None,
@@ -89,7 +91,7 @@ def check_phase(
     printed.known(format)
     session = opened(system, env, start=True, hosts=hosts, limit=limit)
     options = options_of(Screen(aside=True), signoffs=signoffs)
-    results, is_open, took = operate.check(session, phase, options, window, moment(since))
+    results, is_open, took = operate.check(session, phase, options)
     emit(as_asked(session, [(phase, results, took)], format), output)
     operate.require_open(phase, is_open)
 
@@ -110,17 +112,79 @@ def check_all(
     operate.require_open("validate.all", is_open)
 
 
-def moment(text: str | None) -> datetime | None:
-    """An ISO time, in UTC where it names no zone."""
+def judge_window(
+    window: str,
+    since: str | None,
+    system: str | None,
+    env: str | None,
+    *,
+    signoffs: str | None = None,
+    format: str = "text",
+    output: str | None = None,
+    hosts: str | None = None,
+    limit: str | None = None,
+) -> None:
+    """Judge a window, show and keep what was found, and end with 6 when its gate is closed."""
     from datetime import UTC, datetime
 
-    if text is None:
-        return None
+    from deploy import operate, windows
+    from deploy.reports import printed
+    from deploy.reports.screen import Screen
+
+    printed.known(format)
+    begin = windows.since_of(since, datetime.now(UTC))
+    session = opened(system, env, start=True, hosts=hosts, limit=limit)
+    options = options_of(Screen(aside=True), signoffs=signoffs)
+    judged = windows.judge(session, options, window, begin)
+    text = as_asked(session, [("validate.post", judged.results, judged.took)], format, judged.about())
+    emit(f"{judged.told}\n{text}" if format == "text" else text, output)
+    kept(session, judged, whole=not (hosts or limit))
+    operate.require_open("validate.post", judged.is_open)
+
+
+def kept(session: Session, judged: Judged, *, whole: bool = True) -> None:
+    """Keep what was found in the deployment's journal; what was asked of some hosts only is not kept.
+
+    A closed gate is told before a lock that somebody else holds.
+    """
+    from deploy import windows
+    from deploy.errors import LockHeld
+    from deploy.session import announce
+
+    if not whole or judged.journal is None:
+        announce(f"not kept: {NOT_OF_ALL if not whole else NOT_WHOLE}")
+        return
     try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigError(f"{text!r} is no time", where="--since", fix="E.g. 2026-01-31T09:00") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+        paths = windows.keep(session, judged)
+    except LockHeld as error:
+        announce(f"not kept: {error}")
+        if judged.is_open:
+            raise
+        return
+    announce(f"report: {paths[0]}")
+
+
+def judge_due(system: str | None, env: str | None, format: str) -> None:
+    """Judge the longest window that is due, with all before it; GateClosed when one does not hold or was missed."""
+    from deploy import windows
+    from deploy.reports import printed
+    from deploy.reports.screen import Screen
+
+    printed.known(format)
+    session = opened(system, env, start=True)
+    before = windows.due(session)
+    if before:
+        judged = windows.judge(session, options_of(Screen(aside=True), yes=True), before[-1].window)
+        text = as_asked(session, [("validate.post", judged.results, judged.took)], format, judged.about())
+        emit(f"{judged.told}\n{text}" if format == "text" else text)
+        kept(session, judged)
+    elif format == "text":
+        emit(windows.next_due(session))
+    windows.require_kept_up(session, before, windows.owed(session))
+
+
+NOT_OF_ALL = "not all hosts were asked"
+NOT_WHOLE = "the current release came by single phases, not by a whole deployment that owes windows"
 
 
 def run_phase(

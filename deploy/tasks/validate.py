@@ -7,7 +7,7 @@ from invoke.context import Context
 
 from deploy.tasks.base import command
 from deploy.tasks.phases import changing
-from deploy.tasks.running import check_all, check_phase
+from deploy.tasks.running import check_all, judge_due, judge_window
 
 pre = changing(
     "validate.pre",
@@ -15,7 +15,9 @@ pre = changing(
 )
 
 
-@command(default=True, since="judge the data since then (ISO time; default: since the deployment)")
+@command(
+    default=True, since="judge the data since then: a time, or 6h for the last six hours (default: the deployment)"
+)
 def post(
     context: Context,
     window: str = "1h",
@@ -28,10 +30,15 @@ def post(
     format: str = "text",
     output: str | None = None,
 ) -> None:
-    """Judge what is deployed: every item owed within the window."""
+    """Judge what is deployed: every item owed within the window, over the time since the deployment."""
     where = {"hosts": hosts, "limit": limit}
-    span = {"window": window, "since": since}
-    check_phase("validate.post", system, env, signoffs=signoffs, format=format, output=output, **span, **where)
+    judge_window(window, since, system, env, signoffs=signoffs, format=format, output=output, **where)
+
+
+@command()
+def due(context: Context, system: str | None = None, env: str | None = None, format: str = "text") -> None:
+    """Judge the windows that are over and not judged yet; ends with 6 when one does not hold, or was missed."""
+    judge_due(system, env, format)
 
 
 @command(name="all")
@@ -49,4 +56,4 @@ def all_(
 
 
 def collection() -> Collection:
-    return Collection("validate", pre, post, all_)
+    return Collection("validate", pre, post, due, all_)
