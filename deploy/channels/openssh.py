@@ -148,10 +148,11 @@ class OpenSsh:
 
         if "Host key verification failed" in said and (why := trust.distrusted(self.host, self.ssh)):
             return why
-        lines = [line for line in said.splitlines() if line.strip()]
-        denied = "Does the user there accept the key? Passwords are never used." if "Permission denied" in said else ""
-        telling = next((line for line in lines if FINAL.search(line)), lines[-1])
-        return Unreachable(self.host, telling.removeprefix("ssh: "), denied)
+        lines = [line.removeprefix("ssh: ") for line in said.splitlines() if line.strip()]
+        if "Permission denied" in said:  # what comes before it tells of keys that could not be used
+            fix = "Does the user there accept the key? Passwords are never used."
+            return Unreachable(self.host, "; ".join(lines[-3:]), fix)
+        return Unreachable(self.host, next((line for line in lines if FINAL.search(line)), lines[-1]))
 
     def _alive(self) -> bool:
         """Whether a master listens: it removes its socket when it ends."""

@@ -19,7 +19,7 @@ from deploy.errors import Unreachable
 LONGEST = 6 * 3600.0  # seconds that questions may live on when its host has lost us and does not know it
 MARGIN = 10.0  # seconds by which a change may outlive its deadline in the same case
 LEAVING = 2.0  # seconds for the host to tell that a script which was stopped has ended
-HELD = 0.5  # seconds for the output to end after the script has
+HELD = 1.0  # seconds for the output to end after the script has
 LINGER = 3  # seconds until a host ends what was left behind, where it cannot hear that we have listened long enough
 GREETING = 2000
 KILLED = -9
