@@ -29,7 +29,11 @@ class Place:
 
     @property
     def command(self) -> str:
-        return shlex.join(["invoke", "monitor", f"--system={self.system}", f"--env={self.environment}"])
+        """What to run to look."""
+        return self.invoke("monitor")
+
+    def invoke(self, task: str) -> str:
+        return shlex.join(["invoke", task, f"--system={self.system}", f"--env={self.environment}"])
 
 
 def collect(state: State, routes: Sequence[Route], place: Place, now: datetime) -> None:

@@ -73,12 +73,12 @@ def watch_of(session: Session, *, alert: bool, every: str | None = None, send: S
 
 
 def require_told(told: Round, session: Session) -> None:
-    """PersonNeeded when the state could not be written; GateClosed when an alert is not delivered yet."""
+    """PersonNeeded when the state could not be written, or an alert is not delivered yet: nobody may know of it."""
     if told.unwritten:
         raise PersonNeeded("\n".join(told.troubles), [f"df -h {session.control.folder}"])
     if told.troubles:
-        lines = "\n".join(f"  {line}" for line in told.troubles)
-        raise GateClosed(f"Alerts are not delivered yet; they are kept, and tried again:\n{lines}")
+        lines = ["Alerts are not delivered yet; they are kept, and tried again:", *told.troubles]
+        raise PersonNeeded("\n  ".join(lines) + "\nIf it lasts:", [place_of(session).invoke("monitor.test-alert")])
 
 
 def try_routes(session: Session, send: Send) -> tuple[list[str], bool]:

@@ -83,6 +83,45 @@ def test_one_route_that_is_down_neither_holds_up_nor_doubles_the_other(tmp_path:
         assert [i for i in sent.ids(url) if i.startswith("database")] == ONCE
 
 
+def test_a_route_that_is_down_is_tried_ever_more_rarely(tmp_path: Path) -> None:
+    tried: list[str] = []
+
+    def send(route, title, body, tone):  # type: ignore[no-untyped-def]
+        tried.append(title)
+        return "no"
+
+    play(make(tmp_path, send), {0: {"database": "fail"}}, 240)
+    assert len(tried) == 9  # after 1, 2, 4, 8, 16 and 32 minutes, then every hour
+
+
+def test_a_route_that_is_no_more_is_owed_nothing(tmp_path: Path) -> None:
+    sent = Sent(down=True)
+    play(make(tmp_path, sent), {0: {"database": "fail"}}, 3)
+    sent.down = False
+    new = make(tmp_path, sent, routes={"critical": "json://127.0.0.1:9/new"})
+    assert not new.round(results(database="fail"), START + timedelta(minutes=3)).troubles
+    state = Keeper(tmp_path).load()
+    assert (state.spool, state.backoff, sent.taken) == ([], {}, [])
+
+
+def test_killed_while_sending_the_second_message_the_first_is_not_sent_again(tmp_path: Path) -> None:
+    log, folder = tmp_path / "log", tmp_path / "monitor"
+    play(make(folder, Sent(down=True)), {0: {"database": "fail"}, 2: {}}, 4)  # an alert and a recovery wait
+
+    def die(route, title, body, tone):  # type: ignore[no-untyped-def]
+        if log.exists():
+            kill_self()
+        log.write_text(body)
+        return ""
+
+    pid = fork(lambda: play(make(folder, die), {}, 1, begin=10), tmp_path / "out")
+    assert ended(pid) == KILLED
+    assert "database@h#1" in log.read_text()
+    sent = Sent()
+    play(make(folder, sent), {}, 5, begin=11)
+    assert sent.ids() == ["database@h#2"]
+
+
 def test_a_full_disk_is_an_alert_and_nothing_is_lost_or_doubled(tmp_path: Path) -> None:
     folder, sent = tmp_path / "monitor", Sent()
     monitor = make(folder, sent)

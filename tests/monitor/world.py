@@ -78,7 +78,7 @@ def back(world: World) -> None:
         connection.execute(f"alter database {world.name} with allow_connections true".encode())
 
 
-def eventually(what: str, holds: object, seconds: float = 30.0) -> None:
+def eventually(what: str, holds: object, seconds: float = 90.0) -> None:
     """Wait until it holds; say what did not."""
     assert callable(holds)
     until = time.monotonic() + seconds
