@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from deploy.checklists.item import Item
 from deploy.checklists.signoff import awaiting
 from deploy.errors import ConfigError
-from deploy.question import Answer, Question, Shell, Unanswered
+from deploy.question import Answer, Data, Question, Shell, Unanswered
 from deploy.reach import HERE
 from deploy.result import Result, Status, Verdict, unknown
 from deploy.scope import Scope
@@ -94,11 +94,17 @@ def _verdict(item: Item, answers: Sequence[Answer | Unanswered]) -> Verdict:
             return unknown(ANSWERED, answer.why, answer.evidence)
     assert item.probe is not None
     try:
-        return item.probe.judge(*answers)
+        return _noted(item.probe.judge(*answers), answers)
     except Exception as error:  # noqa: BLE001 - a probe surprised by an answer has seen neither a pass nor a fail
         return unknown(
             ANSWERED, f"the probe cannot judge this answer: {type(error).__name__}: {error}", _shown(answers)
         )
+
+
+def _noted(verdict: Verdict, answers: Sequence[Answer | Unanswered]) -> Verdict:
+    """The verdict, whose evidence also tells of an unusual way by which answers came."""
+    notes = dict.fromkeys(answer.note for answer in answers if isinstance(answer, Data) and answer.note)
+    return replace(verdict, evidence="\n".join([*filter(None, [verdict.evidence]), *notes]))
 
 
 def _shown(answers: Sequence[Answer | Unanswered]) -> str:

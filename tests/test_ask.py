@@ -10,8 +10,9 @@ import pytest
 from deploy.ask import ask
 from deploy.checklists.item import Item
 from deploy.errors import ConfigError
+from deploy.probes.airflow import Dag
 from deploy.probes.base import Probe
-from deploy.question import Http, Output, Question, Shell, Sql, Unanswered
+from deploy.question import Data, Http, Output, Question, Shell, Sql, Unanswered
 from deploy.result import Result, Severity, Status, Verdict, judged, passed
 from deploy.scope import Scope
 from deploy.secret import Secret
@@ -186,3 +187,9 @@ def test_for_real_on_this_machine() -> None:
     results = ask(items, site, SCOPE)
     assert [result.status for result in results] == [Status.PASS, Status.UNKNOWN, Status.FAIL]
     assert [result.found for result in results] == ["yes", "exited 5", "/srv/app"]
+
+
+def test_an_unusual_way_of_an_answer_is_told_as_evidence() -> None:
+    by_hand = Told(lambda *_: Data({"dag_id": "d", "is_paused": False}, note="by the command line: the API is away"))
+    result = one(Dag(dag="d"), by_hand)
+    assert (result.status, result.evidence) == ("pass", "by the command line: the API is away")

@@ -65,10 +65,10 @@ class Dag(Probe):
     def judge(self, found: Data) -> Verdict:
         told, expected = found.value, self._expected()
         if not isinstance(told, Mapping) or told.get("is_stale"):
-            return failed(expected, "no such DAG" if not told else "its file is gone", found.note)
+            return failed(expected, "no such DAG" if not told else "its file is gone")
         schedule = told.get("timetable_summary")
         good = not told.get("has_import_errors") and self.paused in (None, told["is_paused"]) and self._fits(schedule)
-        return judged(good, expected, ", ".join(_words(told["is_paused"], schedule)), found.note)
+        return judged(good, expected, ", ".join(_words(told["is_paused"], schedule)))
 
     def _expected(self) -> str:
         return ", ".join(["there", *([] if self.paused is None else _words(self.paused)), *self._wanted()])
@@ -108,7 +108,7 @@ class ImportErrors(Probe):
     def judge(self, found: Data) -> Verdict:
         errors = there(found)["import_errors"]
         files = [str(error["filename"]).rpartition("/")[2] for error in errors]
-        evidence = "\n".join(f"{error['filename']}: {error['stack_trace']}" for error in errors) or found.note
+        evidence = "\n".join(f"{error['filename']}: {error['stack_trace']}" for error in errors)
         return judged(not errors, "no import errors", ", ".join(files) or "none", evidence)
 
 
@@ -143,10 +143,10 @@ class Pool(Bounded, Probe):
 
     def judge(self, found: Data) -> Verdict:
         if found.value is None:
-            return failed(self.text(" slots"), "no such pool", found.note)
+            return failed(self.text(" slots"), "no such pool")
         told = there(found)
         used = "".join(f"{key}: {told[key]}\n" for key in ("occupied_slots", "queued_slots") if key in told)
-        return self.verdict(told["slots"], " slots", used or found.note)
+        return self.verdict(told["slots"], " slots", used)
 
 
 def canonical(text: str) -> str:

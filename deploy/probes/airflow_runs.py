@@ -37,7 +37,7 @@ class Runs(Probe):
         runs, expected = there(found)["dag_runs"], f"{self.at_least} or more {self.kind} runs, none failed"
         states = [str(run["state"]) for run in runs]
         good, bad = states.count("success"), states.count("failed")
-        evidence = table(["run", "state", "seconds"], [_row(run) for run in runs]) if runs else found.note
+        evidence = table(["run", "state", "seconds"], [_row(run) for run in runs]) if runs else ""
         if not bad and good < self.at_least:
             return unknown(expected, f"{good} succeeded, {len(runs) - good} on the way", evidence)
         return judged(not bad, expected, f"{good} succeeded, {bad} failed", evidence)
@@ -62,7 +62,7 @@ class Run(Probe):
         told, expected = found.value, " or ".join(self.states)
         runs = told.get("dag_runs", [told]) if isinstance(told, Mapping) else []
         if not runs:
-            return unknown(expected, "there is no such run", found.note)
+            return unknown(expected, "there is no such run")
         state = str(runs[0]["state"])
         return judged(state in self.states, expected, state, table(["run", "state", "seconds"], [_row(runs[0])]))
 
@@ -82,7 +82,7 @@ class Tasks(Probe):
 
     def judge(self, found: Data) -> Verdict:
         if found.value is None:
-            return unknown("success", "there is no such run", found.note)
+            return unknown("success", "there is no such run")
         by_name = _by_task(there(found)["task_instances"])
         states = [[_state(by_name.get(name, [])), name] for name in self.tasks]
         verdict = every("success", states, GOOD, WAITING)

@@ -89,7 +89,7 @@ class Value(Bounded, Probe):
 
     def judge(self, found: Data) -> Verdict:
         if not isinstance(found.value, Mapping):
-            return unknown(self.text(), f"{self.task} pushed no {self.key}", found.note)
+            return unknown(self.text(), f"{self.task} pushed no {self.key}")
         value: Any = found.value.get("value")
         for name in filter(None, self.at.split(".")):
             if not isinstance(value, Mapping) or name not in value:

@@ -131,6 +131,7 @@ class DagRun:
     dag: str
     id: str
     seen: dict[str, str] = field(default_factory=dict)
+    way: str = ""  # an unusual way by which Airflow's answers come
 
     @property
     def path(self) -> str:
@@ -149,6 +150,7 @@ class DagRun:
         give_up = time.monotonic() + timeout
         while True:
             answer = look(self.site, self.path)
+            self._tell_way(answer, progress)
             found = answer.value if isinstance(answer, Data) else None
             if isinstance(found, dict):
                 self._tell(progress)
@@ -159,6 +161,13 @@ class DagRun:
             if time.monotonic() > give_up:
                 raise StepFailed(f"{self.dag}: the run {self.id} did not end within {timeout:g} s.")
             time.sleep(POLL)
+
+    def _tell_way(self, answer: Answer | Unanswered, progress: Progress) -> None:
+        """Say once when the command line stands in, and once when the API is back."""
+        way = answer.note if isinstance(answer, Data) else self.way
+        if way != self.way:
+            progress.say(f"{self.dag}: asked {way or 'by the API again'}")
+        self.way = way
 
     def _tell(self, progress: Progress) -> None:
         tasks = self.tasks()
