@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
@@ -9,6 +10,7 @@ import pytest
 
 from deploy.monitor.changes import Patience, advance, follow
 from deploy.monitor.state import Kind, Standing, State, Watched
+from deploy.result import Severity, Status
 from tests.monitor.doubles import START, results
 
 TWICE = Patience(2, timedelta(hours=4))
@@ -81,3 +83,12 @@ def test_an_open_alert_about_what_nobody_asks_any_more_is_closed_aloud() -> None
     advance(state, results()[1:], START, lambda result: TWICE)
     events = [event for waiting in state.waiting.values() for event in waiting]
     assert [(event.kind, event.item) for event in events] == [("alert", "database"), ("gone", "database")]
+
+
+def test_what_could_not_be_asked_anywhere_goes_on_where_it_is_asked_again() -> None:
+    state = State()
+    nowhere = [replace(result, host="", status=Status.UNKNOWN) for result in results()]
+    for found in (nowhere, nowhere, results(), results()):
+        advance(state, found, START, lambda result: TWICE)
+    events = [event for event in state.waiting[Severity.CRITICAL] if event.item == "database"]
+    assert [(event.kind, event.id) for event in events] == [("alert", "database@#1"), ("recovered", "database@h#2")]

@@ -57,6 +57,9 @@ def test_a_crontab_gets_one_line_once(site: Site, tmp_path: Path) -> None:
         " --env=prod >/dev/null # pipeline-deploy: monitor-shop-prod"
     )
     assert told[0] == f"crontab: {line}\n"
+    table.write_text(table.read_text() + "5 5 * * * later\n")
+    assert site.execute(install(timer("cron", tmp_path))).out == "unchanged\n"
+    table.write_text(table.read_text().replace("5 5 * * * later\n", ""))
     site.execute(install(timer("cron", tmp_path, 15)))
     assert table.read_text() == "MAILTO=me\n0 1 * * * other\n" + line.replace("*/5", "*/15").replace("5m", "15m") + "\n"
     told = [site.execute(uninstall(timer("cron", tmp_path))).out for _ in range(2)]

@@ -12,7 +12,7 @@ import yaml
 
 from deploy.errors import ConfigError
 from deploy.monitor import metrics
-from deploy.monitor.rules import Rules, alert_name
+from deploy.monitor.rules import LATE, Rules, alert_name
 from tests.monitor.doubles import PLACE, START, alerts, checklist, results
 
 PROMTOOL = "/usr/bin/promtool"
@@ -113,12 +113,13 @@ def case(series: dict[str, str], *expected: tuple[str, str, list[dict[str, Any]]
     }
 
 
-def fired(item: str, kind: str, *, host: bool = True) -> list[dict[str, Any]]:
-    """What an alert of an item says when it fires."""
+def fired(item: str | None, kind: str, *, host: bool = True) -> list[dict[str, Any]]:
+    """What an alert of an item, or of the monitor itself, says when it fires."""
+    name = alert_name(item) if item else LATE
     (rule,) = [
         rule
         for rule in yaml.safe_load(rules())["groups"][0]["rules"]
-        if rule["alert"] == alert_name(item) and rule["labels"]["kind"] == kind
+        if rule["alert"] == name and rule["labels"]["kind"] == kind
     ]
     notes = {
         key: text.replace("{{ with $labels.host }} @{{ . }}{{ end }}", " @h")
@@ -154,7 +155,9 @@ def test_promtool_accepts_the_rules_and_finds_them_firing(tmp_path: Path) -> Non
             ("8m", "DeployDatabase", []),
             ("9m", "DeployDatabase", fired("database", "absent", host=False)),
             ("8m", "DeployMonitorLate", []),
+            ("9m", "DeployMonitorLate", fired(None, "late", host=False)),
         ),
+        case({}, ("0m", "DeployMonitorLate", fired(None, "late", host=False))),
     ]
     document = {"rule_files": ["rules.yml"], "evaluation_interval": "1m", "tests": tests}
     (tmp_path / "test.yml").write_text(yaml.safe_dump(document))
