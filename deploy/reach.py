@@ -62,8 +62,19 @@ class Reach:
             if self._connections is None:
                 from deploy.channels.connections import Connections
 
-                self._connections = Connections(self.environment.ssh)
+                self._connections = Connections(self.environment.ssh, self._becoming())
             return self._connections
+
+    def _becoming(self) -> dict[str, str]:
+        """The users that scripts run as on the hosts of the roles that declare one."""
+        place = self.environment
+        for role in place.become:
+            if role not in place.hosts:
+                where = f"environments.{place.name}.become"
+                raise ConfigError(
+                    f"there are no hosts of the role {role!r}", where=where, fix=nearest(role, place.hosts)
+                )
+        return {host: user for role, user in place.become.items() for host in place.hosts[role]}
 
     def transport(self, host: str) -> Transport:
         """The way to a host's shell."""

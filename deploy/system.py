@@ -200,6 +200,7 @@ class Environment(Frozen):
     hosts: Mapping[str, Hosts] = {}
     inventory: str | None = None  # YAML file with hosts by role, instead of `hosts` or besides them
     ssh: Ssh = Ssh()
+    become: Mapping[str, str] = {}  # by role: the user that everything runs as there, by sudo without a password
     batch: tuple[Batch, ...] = ("100%",)  # how many hosts are switched at once: [1, 25%, 100%]
     max_fail: int = Field(0, ge=0)  # hosts that may fail in a batch without stopping the deployment
     batch_wait: float = Field(0.0, ge=0)  # seconds between a batch's switch and its checks

@@ -7,7 +7,7 @@ import itertools
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
@@ -40,13 +40,16 @@ class Remote(Transport, Protocol):
 
 
 class Connections:
-    """All hosts by their addresses, as the environment writes them. May be used from many threads."""
+    """All hosts by their addresses, as the environment writes them. May be used from many threads.
 
-    def __init__(self, ssh: Ssh) -> None:
+    `become` are the users that scripts run as, by host, where that is not the one who logs in.
+    """
+
+    def __init__(self, ssh: Ssh, become: Mapping[str, str] | None = None) -> None:
         self.ssh = ssh
         self._lock = threading.Lock()
         self._remotes: dict[str, Remote] = {}
-        self._make, self._close_gateways = _maker(ssh, lambda: self._folder)
+        self._make, self._close_gateways = _maker(ssh, lambda: self._folder, become or {})
         self._ports: dict[tuple[str, str, int], tuple[str, int]] = {}
         self._sockets: dict[tuple[str, str], str] = {}
         atexit.register(self.close)
@@ -118,15 +121,17 @@ def _failure(remote: Remote) -> Unreachable | None:
     return None
 
 
-def _maker(ssh: Ssh, folder: Callable[[], Path]) -> tuple[Callable[[str], Remote], Callable[[], None]]:
+def _maker(
+    ssh: Ssh, folder: Callable[[], Path], become: Mapping[str, str]
+) -> tuple[Callable[[str], Remote], Callable[[], None]]:
     """What makes the way to one host, and what closes gateways; Fabric is loaded only where it is used."""
     if ssh.transport == "openssh":
         from deploy.channels.openssh import OpenSsh, configure
 
         configure(ssh, folder())
         numbers = itertools.count()
-        return lambda host: OpenSsh(host, ssh, folder() / f"m{next(numbers)}"), lambda: None
+        return lambda host: OpenSsh(host, ssh, folder() / f"m{next(numbers)}", become.get(host)), lambda: None
     from deploy.channels.ssh import Fabric, Means
 
     means = Means(ssh)
-    return lambda host: Fabric(host, means), means.close
+    return lambda host: Fabric(host, means, become=become.get(host)), means.close

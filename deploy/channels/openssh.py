@@ -38,9 +38,9 @@ DROPPED = 12  # tries at a host that hangs up before it greets
 class OpenSsh:
     """One host. May be used from many threads at once."""
 
-    def __init__(self, host: str, ssh: Ssh, control: Path) -> None:
+    def __init__(self, host: str, ssh: Ssh, control: Path, become: str | None = None) -> None:
         """`control` is a path for the socket, short and in a folder that only we may read."""
-        self.host, self.ssh, self.control = host, ssh, control
+        self.host, self.ssh, self.control, self.become = host, ssh, control, become
         self._master: subprocess.Popen[bytes] | None = None
         self._forwards: list[str] = []
         self._lock = threading.Lock()
@@ -60,7 +60,7 @@ class OpenSsh:
         mark = secrets.token_hex(16)
         framed = Framed(mark, receive)
         left = lifetime(deadline, grace, keep)
-        line = command_line(mark, shell_for(script, payload), left, grace, KEEP if keep else END_SOON)
+        line = command_line(mark, shell_for(script, payload, self.become), left, grace, KEEP if keep else END_SOON)
         given = chain([script.encode()], payload.chunks if payload else ())
         argv = self._argv("-T", "-o", "ControlMaster=no", "-o", "ClearAllForwardings=yes", command=line)
         process = _started(argv, subprocess.PIPE)

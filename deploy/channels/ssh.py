@@ -72,8 +72,8 @@ class Means:
 class Fabric:
     """One host. May be used from many threads at once."""
 
-    def __init__(self, host: str, means: Means, jump: str | None = None) -> None:
-        self.host, self.means, self._jump = host, means, jump
+    def __init__(self, host: str, means: Means, jump: str | None = None, become: str | None = None) -> None:
+        self.host, self.means, self._jump, self.become = host, means, jump, become
         self._connection: Connection | None = None
         self._lock = threading.Lock()
         self._tunnels: list[Tunnel] = []
@@ -102,7 +102,7 @@ class Fabric:
         mark = random.token_hex(16)
         framed = Framed(mark, receive)
         left = lifetime(deadline, grace, keep)
-        line = command_line(mark, shell_for(script, payload), left, grace, KEEP if keep else END)
+        line = command_line(mark, shell_for(script, payload, self.become), left, grace, KEEP if keep else END)
         wire = _Wire(channel, chain([script.encode()], payload.chunks if payload else ()), framed)
         try:
             self._start(channel, line)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import selectors
+import shlex
 import signal
 import subprocess
 import time
@@ -75,15 +76,17 @@ class Transport(Protocol):
         ...
 
 
-def shell_for(script: str, payload: Payload | None = None) -> str:
+def shell_for(script: str, payload: Payload | None = None, become: str | None = None) -> str:
     """The command line of the shell that gets a script, and what follows it, over its standard input.
 
     A shell may read ahead of the script that it runs, and keep what it has read. So where a payload follows, the
-    script is read byte by byte, as far as it goes; a script that was cut off on its way is not run.
+    script is read byte by byte, as far as it goes; a script that was cut off on its way is not run. `become` is the
+    user that it runs as, by a sudo that asks for no password.
     """
+    sudo = f"sudo -n -H -u {shlex.quote(become)} -- " if become else ""
     if payload is None:
-        return "sh"
-    return f"sh -c 'eval \"$(dd bs=1 count={len(script.encode())} 2>/dev/null)\"'"
+        return f"{sudo}sh"
+    return f"{sudo}sh -c 'eval \"$(dd bs=1 count={len(script.encode())} 2>/dev/null)\"'"
 
 
 def local_environment(ours: Mapping[str, str]) -> dict[str, str]:

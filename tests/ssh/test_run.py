@@ -10,6 +10,7 @@ import sys
 import textwrap
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,12 @@ from deploy.channels.change import execute
 from deploy.channels.connections import Connections
 from deploy.channels.transport import ERR, OUT, Ended, Payload
 from deploy.command import Completed, Run, Script
+from deploy.endpoints import Ssh
 from deploy.errors import CommandFailed
 from deploy.question import Shell
 from deploy.secret import Secret
 from tests.ssh.asking import ask, said, why
+from tests.ssh.conftest import KINDS
 from tests.ssh.world import Fleet, Host, wait_until
 
 pytestmark = pytest.mark.live
@@ -42,6 +45,44 @@ def test_streams_and_exits_arrive_apart(connections: Connections, fleet: Fleet) 
     assert (done.exit, done.out, done.err) == (3, "out\n", "err\n")
     with pytest.raises(CommandFailed, match="exited 255"):
         run(connections, fleet, "sh", "-c", "exit 255")
+
+
+@pytest.fixture
+def sudoers(fleet: Fleet, tmp_path: Path) -> Iterator[Host]:
+    """A host on which `deploy` may become `fish`, and nobody else."""
+    rules, host = tmp_path / "sudoers", fleet.hosts[0]
+    rules.write_text("deploy ALL=(fish) NOPASSWD: ALL\n")
+    rules.chmod(0o440)
+    host.run("mount", "--bind", str(rules), "/etc/sudoers")
+    yield host
+    host.run("umount", "/etc/sudoers")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_runs_there_runs_as_the_declared_user(sudoers: Host, fleet: Fleet, kind: str) -> None:
+    address = fleet.address(sudoers)
+    made = Connections(Ssh(**fleet.settings(transport=kind)), {address: "fish"})
+    try:
+        assert execute(Script('id -un; echo "$HOME"'), made.transport(address)).out == "fish\n/srv/home/fish\n"
+        given = execute(Script("id -un; wc -c"), made.transport(address), payload=Payload(3, [b"abc"]))
+        assert given.out.split() == ["fish", "3"]
+        with pytest.raises(CommandFailed, match="timed out"):
+            execute(Script("sleep 4711", timeout=0.5), made.transport(address))
+        none_is_left(sudoers, "sleep 4711")
+        assert execute(Script("id -un"), Connections(made.ssh).transport(address)).out == "deploy\n"
+    finally:
+        made.close()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_sudo_that_wants_a_password_is_told_and_given_none(sudoers: Host, fleet: Fleet, kind: str) -> None:
+    address = fleet.address(sudoers)
+    made = Connections(Ssh(**fleet.settings(transport=kind)), {address: "root"})
+    try:
+        with pytest.raises(CommandFailed, match="password"):
+            execute(Script("true"), made.transport(address))
+    finally:
+        made.close()
 
 
 def test_arguments_arrive_as_they_are(connections: Connections, fleet: Fleet) -> None:

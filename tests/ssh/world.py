@@ -83,6 +83,7 @@ class Fleet:
         process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert process.stdout and process.stdout.readline() == "ready\n"
         init = int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0])
+        assert self.switch
         host = Host(name, folder, f"10.77.{self.number}.{number}", f"fd77:{self.number}::{number:x}", process, init)
         ip(
             [f"link add {name} type veth peer name eth0 netns {init}", f"link set {name} master bridge up"],
