@@ -18,6 +18,7 @@ from deploy.flow import Flow, step_of
 from deploy.gate import Gate, Prompt
 from deploy.journal import Journal
 from deploy.lock import Lock
+from deploy.owed import signatures
 from deploy.record import write_record
 from deploy.result import Result
 from deploy.rollback import Rollback, touched
@@ -170,6 +171,7 @@ def resume(session: Session, options: Options, view: View) -> Journal:
     gate = session.gate(options.signoffs, options.prompt)
     with taken_over(session, found, view) as lock:
         journal = session.archive.open(found)
+        gate.signoffs += signatures(journal)
         deployment = session.of(journal)
         journal.append("resumed", by=options.operator(session), token=lock.token)
         with recorded(session, deployment, journal, gate, view):

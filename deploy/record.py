@@ -100,7 +100,6 @@ def deployment_record(
 ) -> markdown.DeploymentRecord:
     opened, last = journal.records[0], journal.last("closed") or journal.records[-1]
     how, found = outcome(journal), results(journal)
-    given = given_for(journal, gate)
     version = f"{deployment.release} ({deployment.ref})"
     earlier = [each for each in earlier_than(session, journal.id) if outcome(each) == "succeeded"]
     return markdown.DeploymentRecord(
@@ -115,7 +114,7 @@ def deployment_record(
         previous=deployment.previous or "",
         phases=list(phases_now(journal)),
         checklist=ticked(gate.checklist, found),
-        signoffs=[*(signed(each) for each in given), *signed_before(found, given)],
+        signoffs=[signed(each) for each in signoffs_of(journal, gate.signoffs)],
         backups=list(backups(deployment)),
         migrations=list(migrations(deployment)),
         notes=list(notes(journal)),
@@ -139,9 +138,10 @@ def phases_now(journal: Journal) -> Iterator[markdown.PhaseRecord]:
             yield replace(phase, results=sign(phase.results, signatures(journal)))
 
 
-def given_for(journal: Journal, gate: Gate) -> list[SignOff]:
-    """Every sign-off of a deployment once: those in its journal, and those that were given to this gate."""
-    return list(dict.fromkeys([*signatures(journal), *gate.signoffs]))
+def signoffs_of(journal: Journal, more: Iterable[SignOff] = ()) -> list[SignOff]:
+    """Every sign-off of a deployment once: those in its journal, `more` that were just given, those of its results."""
+    given = list(dict.fromkeys([*signatures(journal), *more]))
+    return [*given, *signed_before(results(journal), given)]
 
 
 def earlier_than(session: Session, identity: str) -> list[Journal]:
@@ -163,13 +163,14 @@ def signed(signoff: SignOff) -> dict[str, Any]:
     return {"item": signoff.item, "by": signoff.by, "at": f"{signoff.at:%Y-%m-%d %H:%M} UTC", "note": signoff.note}
 
 
-def signed_before(found: Iterable[Result], given: Iterable[SignOff]) -> Iterator[dict[str, Any]]:
+def signed_before(found: Iterable[Result], given: Iterable[SignOff]) -> Iterator[SignOff]:
     """The sign-offs that only the results tell of, when a report is written again later."""
     told = {each.item for each in given}
     for result in found:
         signature = SIGNED.match(result.found)
         if signature and result.item not in told:
-            yield {"item": result.item, "by": signature["by"], "at": signature["at"], "note": ""}
+            at = datetime.strptime(signature["at"], "%Y-%m-%d %H:%M UTC").replace(tzinfo=UTC)
+            yield SignOff(result.item, signature["by"], at)
 
 
 def backups(deployment: Deployment) -> Iterator[dict[str, Any]]:

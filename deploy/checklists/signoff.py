@@ -59,6 +59,19 @@ def _signed(result: Result, signoff: SignOff | None) -> Result:
     return replace(result, status=Status.PASS, found=found, evidence=evidence)
 
 
+def clash(item: Item, by: str, given: Iterable[SignOff], items: Mapping[str, Item]) -> str:
+    """Why this person may not sign an item: they signed for another role already; empty where they may."""
+    for each in given:
+        role = items[each.item].role if each.item in items else ""
+        if item.role and role and role != item.role and same_person(each.by, by):
+            return f"{each.by} signed as {role}; {item.role} must be somebody else"
+    return ""
+
+
+def same_person(one: str, other: str) -> bool:
+    return " ".join(one.split()).casefold() == " ".join(other.split()).casefold()
+
+
 def _moment(value: object) -> object:
     """A moment in UTC; a day alone is its beginning, a time without a zone is UTC."""
     if isinstance(value, str):
@@ -97,14 +110,15 @@ def load(path: Path, items: Iterable[Item], now: datetime) -> list[SignOff]:
     lines = {("signoffs", *place): line for place, line in document.lines.items()}
     entries = yamlfile.build(_File, Document({"signoffs": document.data}, lines, document.name)).signoffs
     by_id = {item.id: item for item in items}
+    given = [SignOff(entry.item, entry.by.strip(), entry.at or now, entry.note) for entry in entries]
     problems = [
         ConfigError(flaw, where=document.where((index, key)), fix=fix)
         for index, entry in enumerate(entries)
-        for key, flaw, fix in _flaws(entry, by_id, now)
+        for key, flaw, fix in [*_flaws(entry, by_id, now), *_clashes(given[index], given[:index], by_id)]
     ]
     if problems:
         raise together(problems)
-    return [SignOff(entry.item, entry.by.strip(), entry.at or now, entry.note) for entry in entries]
+    return given
 
 
 def _flaws(entry: _Entry, items: Mapping[str, Item], now: datetime) -> list[tuple[str, str, str]]:
@@ -119,6 +133,11 @@ def _flaws(entry: _Entry, items: Mapping[str, Item], now: datetime) -> list[tupl
     if entry.at and entry.at > now:
         flaws.append(("at", "this moment has not come", "Write when it was signed, or leave `at` out."))
     return flaws
+
+
+def _clashes(one: SignOff, before: Sequence[SignOff], items: Mapping[str, Item]) -> list[tuple[str, str, str]]:
+    told = clash(items[one.item], one.by, before, items) if one.item in items else ""
+    return [("by", told, "Two roles need two people.")] if told else []
 
 
 def ask_for(

@@ -19,6 +19,7 @@ from deploy.tasks import (
     report,
     rollback,
     sandbox,
+    signoff,
     trial,
     validate,
 )
@@ -30,6 +31,6 @@ def tree() -> Collection:
     root.configure({"tasks": {"dedupe": False}})
     for part in (deploying, validate, monitoring, backup, trial, rollback, report, incident, hosts, checklist, sandbox):
         root.add_collection(part.collection())
-    for task in (*phases.TASKS, *probes.TASKS):
+    for task in (*phases.TASKS, *probes.TASKS, *signoff.TASKS):
         root.add_task(task)
     return root

@@ -124,3 +124,67 @@ def test_a_clock_that_ran_ahead_makes_nothing_pass(aged: Callable[[timedelta], W
     day = judged(world, "--window=24h", code=6)
     assert (day["by"][OWED]["status"], day["passed"]) == ("unknown", "0")
     assert owed(world)["1h"]["state"] == "waiting"
+
+
+ROLES = """
+- [ ] Who leads has read the numbers
+  ```yaml
+  id: lead
+  due: 24h
+  signoff: lead
+  ```
+- [ ] Somebody stands by
+  ```yaml
+  id: stand-in
+  signoff: backup operator
+  ```
+- [ ] The mean was looked at
+  ```yaml
+  id: mean-read
+  due: 24h
+  signoff: true
+  probe: sql.value
+  sql: select avg(value) from record where load_id = :load_id
+  above: 0
+  ```
+
+## rollback
+"""
+
+
+def test_signatures_come_later_and_count(aged: Callable[[timedelta], World]) -> None:
+    world = aged(timedelta(hours=25))
+    change(world, "\n## rollback\n", ROLES)
+    strict = {"DEPLOY_ENV": "strict"}
+    assert_told(world.invoke("signoff", "mean-read", "--by=Ada B."), 6, "was not judged yet", "--window=24h")
+    judged(world, "--window=24h")
+    assert owed(world)["24h"]["state"] == "done"  # here sign-offs are only shown
+    status = world.invoke("deploy.status", **strict)
+    assert_told(status, 0, "FAILED at", "lead, mean-read")
+    for words, code, told in (
+        (["mean-raed", "--by=Ada B."], 2, "did you mean 'mean-read'?"),
+        (["still-coming", "--by=Ada B."], 2, "proven by a probe"),
+        (["lead", "--by=TODO"], 2, "names nobody"),
+        (["lead", "--by=Ada B.", "--note=in the evening"], 0, "lead is signed by Ada B."),
+        (["lead", "--by=Bob C."], 2, "signed already, by Ada B."),
+        (["stand-in", "--by=ada  b."], 2, "Ada B. signed as lead; backup operator must be somebody else"),
+        (["stand-in", "--by=Bob C.", "--id=latest"], 0, "stand-in is signed by Bob C."),
+        (["mean-read", "--by=Ada B."], 0, "mean-read is signed by Ada B."),
+    ):
+        assert_told(world.invoke("signoff", *words), code, told)
+    assert_told(world.invoke("deploy.status", **strict), 0, "signed off  20")
+    journal = world.archive.journals()[-1]
+    assert [record["item"] for record in journal.all("signed")] == ["lead", "stand-in", "mean-read"]
+    assert world.archive.verify() == []
+    report = (world.control / "reports" / journal.id / "report.md").read_text()
+    assert "- [x] The mean was looked at" in report and "in the evening" in report
+    assert judged(world, "--window=24h")["by"]["lead"]["status"] == "pass"
+
+
+def test_nobody_signs_away_what_does_not_hold(aged: Callable[[timedelta], World]) -> None:
+    world = aged(timedelta(hours=25))
+    change(world, "\n## rollback\n", ROLES.replace("above: 0", "above: 1000000"))
+    judged(world, "--window=24h", code=6)
+    assert_told(
+        world.invoke("signoff", "mean-read", "--by=Ada B."), 6, "mean-read is fail", "Nobody can sign that away"
+    )
