@@ -7,23 +7,68 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from deploy.errors import DeployError
 from deploy.secret import mask
 from scripts.benchmark import backup, deployment, figures, prereqs
 from scripts.benchmark.figures import Figure
+from scripts.benchmark.peers import PEERS
 from scripts.benchmark.place import Broken, Place, temporary
 
-Measure = Callable[[Place, int], list[Figure]]
-PARTS: dict[str, tuple[Measure, int]] = {
-    "prereqs": (prereqs.measure, 11),
-    "deploy": (deployment.measure, 3),
-    "backup": (backup.measure, 5),
+Measure = Callable[[argparse.Namespace, int], list[Figure]]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of what is measured, with so many pairs; `asked` ones are measured only when they are named."""
+
+    measure: Measure
+    runs: int
+    asked: bool = False
+
+
+def sandboxed(measure: Callable[[Place, int], list[Figure]]) -> Measure:
+    """In a sandbox of its own."""
+
+    def measured(wanted: argparse.Namespace, runs: int) -> list[Figure]:
+        with temporary() as place:
+            return measure(place, runs)
+
+    return measured
+
+
+def on_hosts(wanted: argparse.Namespace, runs: int) -> list[Figure]:
+    from scripts.benchmark import fleet  # with what it needs of the tests
+
+    return fleet.measure(runs, wanted.hosts, wanted.peers)
+
+
+def on_stack(wanted: argparse.Namespace, runs: int) -> list[Figure]:
+    from scripts.benchmark import stack
+
+    return stack.measure(runs)
+
+
+PARTS: dict[str, Part] = {
+    "prereqs": Part(sandboxed(prereqs.measure), 11),
+    "deploy": Part(sandboxed(deployment.measure), 3),
+    "backup": Part(sandboxed(backup.measure), 5),
+    "fleet": Part(on_hosts, 3, asked=True),
+    "stack": Part(on_stack, 3, asked=True),
 }
+ABOUT = """\
+parts:
+  prereqs, deploy, backup   in a sandbox of their own (these are the default)
+  fleet                     checks over SSH on many hosts beside other tools, and a release beside rsync: needs root,
+                            installs those tools into a virtual environment, and takes half an hour
+  stack                     the Tiki pipeline's checks beside `docker exec` and `psql` by hand; the environment
+                            `compose` must be deployed (`invoke deploy.compose`)
+"""
 EXPLAINED = """\
 Median (smallest to largest). Ours and bare took turns, and a ratio is that of one pair: quote ratios, never seconds.
-Commands run in a fresh sandbox in a temporary folder; databases were at their size before the first pair.
+Sandboxes and hosts were fresh, in temporary folders; databases were at their size before the first pair.
 """
 
 
@@ -31,7 +76,7 @@ def main(words: Sequence[str]) -> int:
     """Exit 0 when everything could be measured and all answers were equal, whether aims are held or missed."""
     wanted = arguments(words)
     try:
-        measured = [figure for name in wanted.parts for figure in alone(name, wanted.runs)]
+        measured = [figure for name in wanted.parts for figure in alone(name, wanted)]
     except (Broken, DeployError) as error:
         sys.stderr.write(f"{mask(str(error))}\n")
         return 1
@@ -40,12 +85,22 @@ def main(words: Sequence[str]) -> int:
 
 
 def arguments(words: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser("scripts/bench", description="Measure the toolkit beside the same work done bare.")
-    parser.add_argument("parts", nargs="*", metavar="part", help=f"{', '.join(PARTS)} (default: all)")
+    parser = argparse.ArgumentParser(
+        "scripts/bench",
+        description="Measure the toolkit beside the same work done bare.",
+        epilog=ABOUT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    usual = [name for name, part in PARTS.items() if not part.asked]
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"{', '.join(PARTS)} (default: {', '.join(usual)})")
     parser.add_argument("-n", "--runs", type=int, help="pairs for each figure (default: as many as each part needs)")
     parser.add_argument("--format", choices=("text", "json"), default="text")
+    parser.add_argument(
+        "--hosts", type=numbers, default=(1, 10, 50, 200), help="fleet: how many (default: 1,10,50,200)"
+    )
+    parser.add_argument("--peers", type=tools, default=tuple(PEERS), help=f"fleet: beside which of {', '.join(PEERS)}")
     wanted = parser.parse_args(words)
-    wanted.parts = wanted.parts or list(PARTS)
+    wanted.parts = wanted.parts or usual
     if unknown := [name for name in wanted.parts if name not in PARTS]:
         parser.error(f"no part {unknown[0]!r}: there are {', '.join(PARTS)}")
     if wanted.runs is not None and wanted.runs < 1:
@@ -53,12 +108,25 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
     return wanted
 
 
-def alone(name: str, runs: int | None) -> list[Figure]:
-    """One part in a sandbox of its own."""
-    measure, usual = PARTS[name]
+def numbers(text: str) -> tuple[int, ...]:
+    """Numbers of hosts, from 1 to 249: a fleet has no more addresses."""
+    found = tuple(map(int, text.split(",")))
+    if not all(0 < number < 250 for number in found):
+        raise argparse.ArgumentTypeError("1 to 249 hosts")
+    return found
+
+
+def tools(text: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    if unknown := [name for name in names if name not in PEERS]:
+        raise argparse.ArgumentTypeError(f"no {unknown[0]!r}: there are {', '.join(PEERS)}")
+    return names
+
+
+def alone(name: str, wanted: argparse.Namespace) -> list[Figure]:
+    """One part by itself."""
     sys.stderr.write(f"measuring {name} ...\n")
-    with temporary() as place:
-        return measure(place, runs or usual)
+    return PARTS[name].measure(wanted, wanted.runs or PARTS[name].runs)
 
 
 def report(measured: Sequence[Figure], format: str) -> str:

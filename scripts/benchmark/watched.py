@@ -19,7 +19,7 @@ import psycopg
 from invoke.main import program
 
 from deploy import session
-from deploy.command import Command, Completed, Statement
+from deploy.command import Command, Completed, Run, Script, Statement
 from deploy.question import Answer, Output, Question, Shell, Unanswered
 from deploy.site import Asked, Site
 from scripts.benchmark.spans import Span
@@ -37,7 +37,7 @@ spans: list[Span] = []
 
 def kind_of(command: Command) -> str:
     """What a step's command is at work on, of the kinds that count as work; else `other commands`."""
-    if not isinstance(command, Statement) and "LOAD_ID" in command.env:
+    if isinstance(command, Run | Script) and "LOAD_ID" in command.env:
         return "load"
     known = f"{command.note}\n{'' if isinstance(command, Statement) else command.shell()}"
     return next((kind for kind, pattern in COMMANDS if pattern.search(known)), OTHER)

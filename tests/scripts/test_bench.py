@@ -15,8 +15,9 @@ from deploy.question import Output, Reply, Rows, Shell, Sql, Unanswered
 from deploy.secret import Secret
 from deploy.site import Site
 from deploy.system import Database, Environment
-from scripts.benchmark import deployment, prereqs, typed, watched
+from scripts.benchmark import deployment, peers, prereqs, typed, watched
 from scripts.benchmark.__main__ import arguments, report
+from scripts.benchmark.asked import Asked, differences, divided
 from scripts.benchmark.figures import Figure, Pair, Spread, as_json, columns, spread, text
 from scripts.benchmark.place import Broken, timed
 from scripts.benchmark.spans import Span, covered, of
@@ -68,12 +69,16 @@ def test_the_report_says_which_aims_are_missed() -> None:
 
 
 def test_arguments() -> None:
-    assert arguments([]).parts == ["prereqs", "deploy", "backup"]
+    assert arguments([]).parts == ["prereqs", "deploy", "backup"]  # not what takes long, or needs a stack
+    fleet = arguments(["fleet", "--hosts", "1,50", "--peers", "openssh,ansible"])
+    assert (fleet.parts, fleet.hosts, fleet.peers) == (["fleet"], (1, 50), ("openssh", "ansible"))
     wanted = arguments(["backup", "-n", "3", "--format", "json"])
     assert (wanted.parts, wanted.runs, wanted.format) == (["backup"], 3, "json")
 
 
-@pytest.mark.parametrize("words", [["bakcup"], ["-n", "0"], ["--format", "yaml"]])
+@pytest.mark.parametrize(
+    "words", [["bakcup"], ["-n", "0"], ["--format", "yaml"], ["--hosts", "250"], ["--peers", "chef"]]
+)
 def test_wrong_arguments(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         arguments(words)
@@ -166,4 +171,38 @@ def test_help_measures_nothing() -> None:
     words = [sys.executable, "-m", "scripts.benchmark", "--help"]
     done = subprocess.run(words, capture_output=True, text=True, cwd=Path(__file__).parents[2])
     assert (done.returncode, done.stderr) == (0, "")
-    assert "prereqs, deploy, backup" in done.stdout
+    assert "prereqs, deploy, backup, fleet, stack" in done.stdout
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> Asked:
+    (tmp_path / "out").mkdir()
+    return Asked(["h1", "h2"], ["echo one", "printf 'two\\nlines\\n'"], "c", "k", "key", str(tmp_path / "out"))
+
+
+def test_answers_of_one_by_one_and_of_a_batch_have_one_form(asked: Asked, tmp_path: Path) -> None:
+    asked.write(tmp_path / "asked")
+    again = Asked.read(str(tmp_path / "asked"))
+    done = subprocess.run(["sh"], input=again.batch, capture_output=True, text=True)
+    again.save_batch("h1", done.stdout)
+    again.save("h2", ["one", "two\nlines\n"])
+    assert asked.answers() == {host: ["one", "two\nlines"] for host in ("h1", "h2")}
+    assert divided("") == []
+
+
+def test_where_answers_differ_is_told() -> None:
+    assert differences({"h1": ["a"]}, {"h1": ["a"]}) == []
+    assert differences({"h1": ["a"], "h3": []}, {"h1": ["b"], "h2": []}) == [
+        "h2: no answer",
+        "h3: unasked",
+        "h1: 'a' instead of 'b'",
+    ]
+    assert differences({"h1": ["a"]}, {"h1": ["a", "b"]}) == ["h1: 1 answers instead of 2"]
+
+
+def test_ansible_starts_cold_and_asks_a_task_a_check(asked: Asked, tmp_path: Path) -> None:
+    call = peers.PEERS["ansible"].call(asked, tmp_path / "asked")
+    assert call.env["ANSIBLE_SSH_CONTROL_PATH_DIR"] == f"{tmp_path}/cp"
+    assert len(json.loads((tmp_path / "play.json").read_text())[0]["tasks"]) == 2
+    peers.PEERS["ansible-batch"].call(asked, tmp_path / "asked")
+    assert len(json.loads((tmp_path / "play.json").read_text())[0]["tasks"]) == 1
