@@ -20,7 +20,8 @@ from deploy.steps.base import STEPS, Step
 from deploy.view import View
 
 DATA_STEPS = frozenset({"migrate", "load"})  # what a restored database has undone already
-LATER = frozenset({"load", "start", "switch"})  # what stands after the migration in a flow, and is undone before it
+# What stands after the migration in a flow, and is undone before it.
+LATER = frozenset({"load", "start", "switch", "configure", "trial", "switch-schedule", "scale"})
 
 
 class WayBack:
