@@ -13,7 +13,6 @@ from deploy.operate import Options, refuse_half_a_restore, taken_over
 from deploy.rollback import WayBack, told
 from deploy.secret import mask
 from deploy.session import Session
-from deploy.site import Site
 from deploy.steps.airflow import pauses, pausing, set_pauses
 from deploy.steps.schedule import both, require_way_back, switched
 from deploy.view import View
@@ -32,7 +31,7 @@ def switch_back(session: Session, options: Options, view: View) -> Journal:
     with _taken(session, _in_force(session), view) as journal:
         found: Mapping[str, bool] = session.of(journal).facts.get(STEP, {}).get("pauses", {})
         journal.append("undo.intended", step=STEP, quick=True, by=options.operator(session))
-        done = _tried(session, journal, found)
+        done = _put_back(session, journal, found, "rollback --quick")
         journal.append("undo.done", step=STEP, quick=True, facts=done)
     view.say(f"As before the deployment: {_words(done['now'])}.")
     return journal
@@ -56,7 +55,7 @@ def try_switch(session: Session, options: Options, view: View) -> dict[str, Any]
             set_pauses(site, other)
             there = pauses(site, both(known))
         finally:
-            back = _tried(session, journal, found)
+            back = _put_back(session, journal, found, "trial.switch")
             journal.append(TRIED, found=found, over=True)
     view.say(f"{_words(found)}; there: {_words(there)}; back: {_words(back['now'])}.")
     return {"found": found, "there": there, "back": back["now"]}
@@ -65,25 +64,22 @@ def try_switch(session: Session, options: Options, view: View) -> dict[str, Any]
 def _finish(session: Session, journal: Journal, view: View) -> None:
     last = journal.last(TRIED)
     if last and not last["over"]:
-        _tried(session, journal, last["found"])
+        _put_back(session, journal, last["found"], "trial.switch")
         journal.append(TRIED, found=last["found"], over=True)
         view.say("A try that was cut off is put right.")
 
 
-def _tried(session: Session, journal: Journal, found: Mapping[str, bool]) -> dict[str, Any]:
-    """Put the pauses back; where Airflow does not follow, a person must hear which they should be."""
+def _put_back(session: Session, journal: Journal, found: Mapping[str, bool], again: str) -> dict[str, Any]:
+    """The pauses as they were found: what `changed`, and what they are `now`, read again.
+
+    Where Airflow does not follow, a person must hear what they should be; the task `again` goes on from there.
+    """
     try:
-        return put_back(session.site, found)
+        return {"changed": set_pauses(session.site, found), "now": pauses(session.site, found)}
     except BaseException as error:
         journal.append("undo.failed", step=STEP, error=told(error))
         text = f"The DAGs could not be switched back. They should be: {_words(found)}.\n{told(error)}\nThen:"
-        raise PersonNeeded(text, [f"invoke rollback --quick --env={session.environment.name}"]) from error
-
-
-def put_back(site: Site, found: Mapping[str, bool]) -> dict[str, Any]:
-    """The pauses as they were found; what `changed`, and what they are `now`, read again."""
-    changed = set_pauses(site, found)
-    return {"changed": changed, "now": pauses(site, found)}
+        raise PersonNeeded(text, [f"invoke {again} --env={session.environment.name}"]) from error
 
 
 def plan(session: Session) -> str:

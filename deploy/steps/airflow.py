@@ -156,15 +156,13 @@ class DagRun:
                 self._tell(progress)
                 if found["state"] in ENDED:
                     return self._ended(found)
-            elif isinstance(answer, Unanswered):
-                progress.say(f"{self.dag}: Airflow cannot be asked: {answer.why}")
             if time.monotonic() > give_up:
                 raise StepFailed(f"{self.dag}: the run {self.id} did not end within {timeout:g} s.")
             time.sleep(POLL)
 
     def _tell_way(self, answer: Answer | Unanswered, progress: Progress) -> None:
-        """Say once when the command line stands in, and once when the API is back."""
-        way = answer.note if isinstance(answer, Data) else self.way
+        """Say once when the command line stands in, when nobody answers, and when the API is back."""
+        way = f"in vain: {answer.why}" if isinstance(answer, Unanswered) else getattr(answer, "note", "")
         if way != self.way:
             progress.say(f"{self.dag}: asked {way or 'by the API again'}")
         self.way = way
@@ -238,15 +236,16 @@ def parse_again(site: Site, names: Iterable[str], progress: Progress, timeout: f
 
 def _parsed_anew(site: Site, name: str, timeout: float) -> None:
     before, give_up = dag(site, name), time.monotonic() + timeout
-    _ask_to_parse(site, str(before.get("file_token") or ""))
+    ask_to_parse(site, name)
     while dag(site, name)["last_parsed_time"] == before["last_parsed_time"]:
         if time.monotonic() > give_up:
             raise StepFailed(f"Airflow did not read the DAG {name} again within {timeout:g} s.")
         time.sleep(POLL / 2)
 
 
-def _ask_to_parse(site: Site, token: str) -> None:
-    """Ask for it to be parsed next (409: it is already). Where only the command line is left, the interval decides."""
+def ask_to_parse(site: Site, name: str) -> None:
+    """Ask for a DAG to be parsed next (409: it will be). Where only the command line is left, its interval decides."""
+    token = part(str(dag(site, name).get("file_token") or "unknown"))
     try:
         site.execute(Request("PUT", f"parseDagFile/{token}", exits=frozenset({200, 201, 204, 404, 409})))
     except StepFailed:

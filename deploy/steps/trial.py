@@ -13,6 +13,7 @@ from deploy.errors import StepFailed
 from deploy.steps.airflow import (
     DagRun,
     appear,
+    ask_to_parse,
     change,
     parse_again,
     part,
@@ -103,6 +104,8 @@ class TrialStep(Step):
             yield
         finally:
             changed = self._put_back(self.known)
+            if changed:
+                ask_to_parse(site, self.dag)
         if changed:
             parse_again(site, [self.dag], progress, limit)
 
