@@ -13,6 +13,7 @@ The variables:
 
     SANDBOX_TIKI_ROOT              the folder to deploy to
     SANDBOX_TIKI_REPOSITORY        the repository to deploy from (branch main; history.BRANCHES)
+    SANDBOX_TIKI_PYTHON            makes the virtual environment for the project's own validation scripts
     SANDBOX_TIKI_PROJECT           the Compose project's name
     SANDBOX_TIKI_COMPOSE           the command of Compose: `docker compose`
     SANDBOX_TIKI_OVERRIDE          the absolute path of sandbox.yml: the last of the Compose files
@@ -55,7 +56,7 @@ from functools import cached_property
 from pathlib import Path
 
 from deploy.sandbox import ports
-from deploy.sandbox.environment import write_env
+from deploy.sandbox.environment import base_python, write_env
 from deploy.sandbox.postgres import silent
 from deploy.sandbox.private import Keyring, private_folder
 from deploy.sandbox.tiki_pipeline import airflow_venv, compose_plugin, engine, images, machine, override
@@ -203,6 +204,7 @@ def variables(stack: Stack, host: str, programs: images.Programs) -> dict[str, s
     found = {
         "ROOT": str(stack.folder / "target"),
         "REPOSITORY": str(stack.folder / "repository"),
+        "PYTHON": str(base_python()),
         "PROJECT": stack.name,
         "COMPOSE": " ".join(compose_plugin.V2),
         "OVERRIDE": str(stack.shared / "sandbox.yml"),
