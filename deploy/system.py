@@ -210,6 +210,7 @@ class Environment(Frozen):
     hours: Hours | None = None
     alerts: Alerts = Alerts()
     signoffs: Literal["hold", "show"] = "hold"
+    contacts: Mapping[str, str] = {}  # who is called, and how, by name or role: for the runbook
     operator: str | None = None
 
 

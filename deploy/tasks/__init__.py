@@ -18,6 +18,7 @@ from deploy.tasks import (
     probes,
     report,
     rollback,
+    runbook,
     sandbox,
     signoff,
     trial,
@@ -31,6 +32,6 @@ def tree() -> Collection:
     root.configure({"tasks": {"dedupe": False}})
     for part in (deploying, validate, monitoring, backup, trial, rollback, report, incident, hosts, checklist, sandbox):
         root.add_collection(part.collection())
-    for task in (*phases.TASKS, *probes.TASKS, *signoff.TASKS):
+    for task in (*phases.TASKS, *probes.TASKS, *signoff.TASKS, *runbook.TASKS):
         root.add_task(task)
     return root
