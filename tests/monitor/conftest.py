@@ -6,10 +6,6 @@ import os
 
 import pytest
 
-from tests.flow.conftest import make_world, prepared, server, world
-
-__all__ = ["make_world", "prepared", "server", "world"]  # fixtures: the tiny system, deployed
-
 
 @pytest.fixture(autouse=True)
 def nobody_cuts_the_power(monkeypatch: pytest.MonkeyPatch) -> None:

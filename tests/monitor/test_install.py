@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from datetime import timedelta
 from pathlib import Path
 
@@ -78,18 +76,6 @@ def test_a_timer_is_made_once_and_taken_away(site: Site, tmp_path: Path) -> None
     told = [site.execute(uninstall(timer("systemd", tmp_path))).out for _ in range(2)]
     assert told[1] == "unchanged\n"
     assert list((tmp_path / "units").iterdir()) == []
-
-
-@pytest.mark.live
-def test_systemd_itself_understands_the_units(tmp_path: Path) -> None:
-    verify = shutil.which("systemd-analyze")
-    assert verify, "systemd is among this folder's packages"
-    paths = []
-    for name, text in timer("systemd", tmp_path).unit_files().items():
-        (tmp_path / name).write_text(text)
-        paths.append(str(tmp_path / name))
-    done = subprocess.run([verify, "verify", "--man=no", *paths], capture_output=True, text=True)
-    assert str(tmp_path) not in done.stderr and "monitor-shop" not in done.stderr, done.stderr
 
 
 def test_a_timer_for_metrics_is_another_one() -> None:

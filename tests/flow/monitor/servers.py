@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 
 from deploy.sandbox.ports import free_port
-from tests.monitor.world import eventually
+from tests.flow.monitor.world import eventually
 
 PROMETHEUS = "/usr/bin/prometheus"
 ALERTMANAGER = "/usr/bin/prometheus-alertmanager"

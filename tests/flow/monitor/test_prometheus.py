@@ -13,10 +13,10 @@ import pytest
 from deploy.monitor import metrics, operate
 from deploy.monitor.operate import Watch
 from deploy.monitor.rules import Rules, alert_name
+from tests.flow.monitor.servers import prometheus
+from tests.flow.monitor.world import away, back, eventually, ids, monitored, session
 from tests.flow.world import World
 from tests.monitor.doubles import receiver
-from tests.monitor.servers import prometheus
-from tests.monitor.world import away, back, eventually, ids, monitored, session
 
 pytestmark = pytest.mark.live
 

@@ -11,10 +11,10 @@ import yaml
 from deploy.monitor import operate
 from deploy.monitor.routes import send
 from deploy.monitor.state import FILE
+from tests.flow.monitor.world import away, back, folder_of, ids, monitored, session
 from tests.flow.test_command_line import assert_told
 from tests.flow.world import World
 from tests.monitor.doubles import START, receiver
-from tests.monitor.world import away, back, folder_of, ids, monitored, session
 
 pytestmark = pytest.mark.live
 
