@@ -109,7 +109,7 @@ class Server:
 
     def wait(self, dags: int = 4) -> None:
         """Until every component says that it is healthy, somebody can log in, and the DAGs were parsed."""
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 180
         while not (self._healthy() and self._parsed() >= dags):
             assert time.monotonic() < deadline, "\n".join(self.logs())
             time.sleep(0.2)
