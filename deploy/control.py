@@ -186,10 +186,11 @@ class There:
 
         What that host does not have any more is kept in `gone`, apart from what counts.
         """
-        listed = dict(reversed(line.split(" ", 1)) for line in self._run(LISTING).out.splitlines())
+        lines = [line.split(" ", 1) for line in self._run(LISTING).out.splitlines()]
+        listed = {name: int(size) for size, name in lines}
         for name, size in listed.items():
             path = self.folder / name
-            if not path.exists() or path.stat().st_size != int(size) or name.endswith(".head"):
+            if not path.exists() or path.stat().st_size != size or name.endswith(".head"):
                 path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
                 durable.replace(path, self.text(name) or "")
         for path in [*self.folder.glob("journals/*.jsonl"), *self.folder.glob("journals/*.head")]:
