@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from deploy.checklists.item import Item
 from deploy.checklists.signoff import awaiting
+from deploy.checklists.waivers import apply as waive
 from deploy.errors import DeployError
 from deploy.gate import Gate
 from deploy.result import Result, Status
@@ -28,7 +29,8 @@ def evaluate(session: Session, gate: Gate, known: Iterable[str] = ()) -> list[Re
         return gate.judge(PHASE, session.site, session.present().scope(), items=items)
     except (DeployError, OSError) as error:
         why = mask(str(error))
-        return [result for item in items for result in _unasked(item, session.environment.name, list(known), why)]
+        found = [result for item in items for result in _unasked(item, session.environment.name, list(known), why)]
+        return waive(found, gate.waivers)
 
 
 def fresh(session: Session) -> Session:

@@ -101,3 +101,11 @@ def test_a_crontab_that_cannot_be_written_is_told(site: Site, tmp_path: Path) ->
         site.execute(install(timer("cron", tmp_path)))
     with pytest.raises(ConfigError, match="systemd or cron"):
         timer("at", tmp_path)
+
+
+def test_by_itself_it_finds_what_runs_here(site: Site, tmp_path: Path) -> None:
+    told = [site.execute(install(timer("auto", tmp_path))).out for _ in range(2)]
+    assert told[0].startswith("systemd: " if Path("/run/systemd/system").is_dir() else "crontab: ")
+    assert told[1] == "unchanged\n"
+    told = [site.execute(uninstall(timer("auto", tmp_path))).out for _ in range(2)]
+    assert told[0].endswith("gone\n") and told[1] == "unchanged\n"
