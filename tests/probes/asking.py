@@ -81,7 +81,7 @@ class Situation:
     def scope(self, root: str) -> Scope:
         names = {name: f"{root}/{name}" for name in ("release", "shared", "releases", "current", "backups", "system")}
         names |= {"root": root, "repository": f"{root}/repository", "commit": "HEAD", "python": sys.executable}
-        names |= {"trial_run": "trial-of-the-tests"}
+        names |= {"trial_run": "trial-of-the-tests", "control": f"{root}/.deploy", "deployment": "none"}
         return Scope(names, datetime.fromisoformat(self.since) if self.since else None)
 
 
