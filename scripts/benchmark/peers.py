@@ -66,7 +66,7 @@ def _ansible(batched: bool) -> Callable[[Asked, Path], Call]:
             "FORKS": "50",
             "SSH_CONTROL_PATH_DIR": f"{folder}/cp",  # a folder of this run alone: it begins cold
             "SSH_COMMON_ARGS": f"-F {asked.config}",
-            "CALLBACK_PLUGINS": str(RIVALS),
+            "CALLBACK_PLUGINS": str(RIVALS / "callbacks"),
             "STDOUT_CALLBACK": "ansible_answers",
             "CONFIG": f"{folder}/ansible.cfg",  # none of the user's
         }

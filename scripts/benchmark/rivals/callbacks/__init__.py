@@ -1,0 +1,1 @@
+"""A folder of its own: Ansible loads all that lies beside its callback."""
