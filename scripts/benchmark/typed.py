@@ -21,12 +21,12 @@ def lines(question: Question, site: Site) -> str:
     """One question as a command line: a fresh `sh -c`, or a fresh `psql` with the parameters written out."""
     if isinstance(question, Shell):
         given = {**site.environment.env, **_revealed(site.app_secrets())} if question.app else {}
-        return f"{_assigned(given)}sh -c {shlex.quote(question.script)}"
+        return f"{assigned(given)}sh -c {shlex.quote(question.script)}"
     if isinstance(question, Sql):
         env, secrets = site.libpq(question.database)
         given = {**env, **_revealed(secrets), "PGTZ": "UTC"}
         asked = " ".join(f"-c {shlex.quote(written(sql, question))}" for sql in question.statements)
-        return f"{_assigned(given)}psql -XAtq -v ON_ERROR_STOP=1 {asked}"
+        return f"{assigned(given)}psql -XAtq -v ON_ERROR_STOP=1 {asked}"
     raise Broken(f"nobody types a {type(question).__name__} question")
 
 
@@ -42,17 +42,22 @@ def _revealed(secrets: Mapping[str, Secret]) -> dict[str, str]:
     return {name: secret.reveal() for name, secret in secrets.items()}
 
 
-def _assigned(variables: Mapping[str, str]) -> str:
+def assigned(variables: Mapping[str, str]) -> str:
     return "".join(f"{name}={shlex.quote(value)} " for name, value in variables.items())
 
 
 def script(questions: Sequence[Question], site: Site, folder: Path) -> str:
     """All questions one after the other; output and exit of each go to files, as they would go to the screen."""
+    return typed([lines(question, site) for question in questions], site, folder)
+
+
+def typed(lines: Sequence[str], site: Site, folder: Path) -> str:
+    """The same for command lines."""
     path = f'PATH={shlex.quote(":".join(site.environment.path))}:"$PATH"\nexport PATH\n'
-    names = [shlex.quote(f"{folder}/{number}") for number in range(len(questions))]
+    names = [shlex.quote(f"{folder}/{number}") for number in range(len(lines))]
     asked = [
-        f"{lines(question, site)} >{name}.out 2>{name}.err </dev/null\necho $? >{name}\n"
-        for name, question in zip(names, questions, strict=True)
+        f"{{ {line}\n}} >{name}.out 2>{name}.err </dev/null\necho $? >{name}\n"
+        for name, line in zip(names, lines, strict=True)
     ]
     return path + "".join(asked)
 

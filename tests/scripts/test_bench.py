@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 
 from deploy.command import Run, Script, Statement
-from deploy.question import Output, Reply, Rows, Shell, Sql, Unanswered
+from deploy.endpoints import Airflow as Api
+from deploy.endpoints import Cache, Docker
+from deploy.question import Airflow, Http, Output, Question, Redis, Reply, Rows, Shell, Sql, Unanswered
+from deploy.question import Docker as Engine
 from deploy.secret import Secret
 from deploy.site import Site
 from deploy.system import Database, Environment
-from scripts.benchmark import deployment, peers, prereqs, typed, watched
+from scripts.benchmark import byhand, deployment, peers, prereqs, stack, typed, watched
 from scripts.benchmark.__main__ import arguments, report
 from scripts.benchmark.asked import Asked, differences, divided
 from scripts.benchmark.figures import Figure, Pair, Spread, as_json, columns, spread, text
@@ -206,3 +209,43 @@ def test_ansible_starts_cold_and_asks_a_task_a_check(asked: Asked, tmp_path: Pat
     assert len(json.loads((tmp_path / "play.json").read_text())[0]["tasks"]) == 2
     peers.PEERS["ansible-batch"].call(asked, tmp_path / "asked")
     assert len(json.loads((tmp_path / "play.json").read_text())[0]["tasks"]) == 1
+
+
+@pytest.fixture
+def reader() -> byhand.Reader:
+    api = Api(url="http://airflow:8080", user="admin", password=Secret("pa'ss"), cli=("docker", "exec", "s", "airflow"))
+    environment = Environment(
+        name="compose",
+        root="/srv",
+        repository="/r",
+        docker=Docker(project="tiki"),
+        airflow=api,
+        caches={"cache": Cache(url=Secret("redis://:s3cret@cache:6380/1"))},
+    )
+    return byhand.Reader(Site(environment))
+
+
+@pytest.mark.parametrize(
+    ("question", "line"),
+    [
+        (Airflow("variables/a%20b"), "docker exec s airflow variables get 'a b'"),
+        (Airflow("monitor/health"), "curl -sS -K - 'http://airflow:8080/api/v2/monitor/health?'"),
+        (Airflow("login"), 'printf %s \'{"username": "admin", "password": "pa\'"\'"\'ss"}\' | curl'),
+        (Http("http://a b"), "curl -sS 'http://a b'"),
+        (Redis("cache", ("INFO", "memory")), "REDISCLI_AUTH=s3cret redis-cli -h cache -p 6380 INFO memory"),
+        (Engine("engine"), "docker version && docker info"),
+        (Engine("services"), "docker inspect $(docker ps -aq --filter label=com.docker.compose.project=tiki)"),
+        (Engine("stats"), "docker stats --no-stream $(docker ps"),
+        (Engine("logs", {"since": "2026-01-31T00:00:00+00:00"}), "docker logs --since 2026-01-31T00:00:00+00:00 $c"),
+        (Engine("exec", {"service": "w", "argv": ("ls", "a b"), "cwd": "/x"}), "docker exec -w /x $(docker ps -q"),
+        (Shell("df"), "sh -c df"),
+    ],
+)
+def test_questions_about_a_stack_as_they_are_typed(reader: byhand.Reader, question: Question, line: str) -> None:
+    assert line in reader.line(question)
+
+
+def test_a_stack_that_is_not_deployed_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stack, "PROJECT", tmp_path)
+    with pytest.raises(Broken, match=r"not deployed here: invoke deploy\.compose"):
+        stack.measure(1)
