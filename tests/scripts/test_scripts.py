@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SYSTEM_TOOLS = """
-    cat cksum chmod dirname env find git grep id ln mkdir mv paste python3 readlink rm sh sleep touch xargs
+    cat cksum chmod dirname env find getconf git grep id ln mkdir mv paste python3 readlink rm sed sh sleep touch xargs
 """
 
 # Stands for both uv and a Python with venv and pip: notes how it was called and makes a .venv of stand-ins.
@@ -170,25 +170,53 @@ def test_arguments_go_to_pytest(checkout: Checkout) -> None:
     assert checkout.run("scripts/test", "tests/a.py", "-k", "b c").stdout == "python -m pytest tests/a.py -k b c\n"
 
 
-def test_what_a_user_lacks_is_left_out_and_told(checkout: Checkout) -> None:
-    (checkout.root / "tests" / "prisma").mkdir(parents=True)
-    (checkout.root / "tests" / "prisma" / "package-lock.json").touch()
-    run = checkout.run("scripts/test")
-    assert "Left out: tests/prisma, for this machine lacks nodejs npm" in run.stderr
-    assert run.stdout.endswith("--ignore=tests/prisma\n")
+LISTS = ("tests/channels", "tests/ssh", "tests/stack", "tests/reports", "tests/monitor", "deploy/sandbox/tiki_pipeline")
 
 
-def test_ci_installs_what_is_missing_and_leaves_nothing_out(checkout: Checkout) -> None:
-    (checkout.root / "tests" / "prisma").mkdir(parents=True)
-    (checkout.root / "tests" / "prisma" / "package-lock.json").touch()
-    for name, text in {"id": "echo 0", "apt-get": 'echo "$@" >&2', "npm": "exit 1"}.items():
+@pytest.fixture
+def listed(checkout: Checkout) -> Checkout:
+    """A checkout with lists of packages, of which the machine has `there` only."""
+    for folder in LISTS:
+        (checkout.root / folder).mkdir(parents=True)
+        (checkout.root / folder / "packages.txt").write_text("# tests: tests/none\nthere\n")
+    packages = "# tests: tests/ssh tests/flow/fleet\nthere program\nmissing-one\n"
+    (checkout.root / "tests/ssh/packages.txt").write_text(packages)
+    (checkout.root / "tests/prisma").mkdir()
+    (checkout.root / "tests/prisma/package-lock.json").touch()
+    query = checkout.bin / "dpkg-query"
+    query.write_text('#!/bin/sh\ncase "$*" in *there*) printf installed ;; *) exit 1 ;; esac\n')
+    query.chmod(0o755)
+    return checkout
+
+
+def root_is(checkout: Checkout, answer: str, **programs: str) -> None:
+    for name, text in {"id": f"echo {answer}", **programs}.items():
         (checkout.bin / name).unlink(missing_ok=True)
         (checkout.bin / name).write_text(f"#!/bin/sh\n{text}\n")
         (checkout.bin / name).chmod(0o755)
-    run = checkout.run("scripts/test", CI="true")
+
+
+def test_what_a_machine_lacks_is_left_out_and_told(listed: Checkout) -> None:
+    root_is(listed, "0")
+    run = listed.run("scripts/test")
+    assert "Left out: tests/ssh tests/flow/fleet, for this machine lacks: missing-one" in run.stderr
+    assert "Left out: tests/prisma, for this machine lacks: nodejs npm" in run.stderr
+    assert run.stdout.endswith("--ignore=tests/ssh --ignore=tests/flow/fleet --ignore=tests/prisma\n")
+
+
+def test_who_is_not_root_hears_what_that_leaves_out(listed: Checkout) -> None:
+    root_is(listed, "1000")
+    run = listed.run("scripts/test")
+    assert "Left out: tests/ssh tests/flow/fleet, for this machine lacks: root missing-one" in run.stderr
+    assert "Left out: tests/none, for this machine lacks: root" in run.stderr
+
+
+def test_ci_installs_what_is_missing_and_leaves_nothing_out(listed: Checkout) -> None:
+    root_is(listed, "0", **{"apt-get": 'echo "$@" >&2', "npm": "exit 1"})
+    run = listed.run("scripts/test", CI="true")
     assert run.returncode == 1
-    assert "no-install-recommends nodejs" in run.stderr
-    assert "pytest" not in run.stdout
+    assert "no-install-recommends nodejs missing-one" in run.stderr
+    assert "Left out" not in run.stderr and "pytest" not in run.stdout
 
 
 @pytest.fixture
@@ -235,4 +263,4 @@ def test_lock_pins_every_dependency_with_hashes_and_without_addresses() -> None:
         *(name for extra in project["optional-dependencies"].values() for name in extra),
     ]
     names = {re.split(r"[=<>\[ ~!]", requirement)[0].lower() for requirement in wanted}
-    assert names <= {entry.split("==")[0].lower() for entry in entries}
+    assert names <= {re.split(r"==|\[", entry)[0].lower() for entry in entries}

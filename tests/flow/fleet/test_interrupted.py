@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from tests.fleet.world import FleetWorld
+from tests.flow.fleet.world import FleetWorld
 from tests.flow.world import ended, fork
 from tests.ssh.world import wait_until
 

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from deploy.errors import DeploymentFailed
-from tests.fleet.world import FleetWorld
 from tests.flow.ends import data
+from tests.flow.fleet.world import FleetWorld
 
 pytestmark = pytest.mark.live
 

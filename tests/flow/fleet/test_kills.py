@@ -12,8 +12,8 @@ from functools import partial
 import pytest
 
 from deploy.errors import ConfigError
-from tests.fleet.world import FleetWorld
 from tests.flow.ends import data
+from tests.flow.fleet.world import FleetWorld
 from tests.flow.world import killed_at
 from tests.points import todays
 

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import LivePostgres
-from tests.fleet.world import FleetWorld, relay
-from tests.flow.conftest import server as server  # the same roles and databases
+from tests.flow.fleet.world import FleetWorld, relay
 from tests.flow.releases import make_repository
 from tests.flow.world import Server
 from tests.ssh.world import Fleet

@@ -14,8 +14,8 @@ from deploy.command import Script
 from deploy.errors import CommandFailed, DeploymentFailed, GateClosed, LockHeld, PersonNeeded, StepFailed
 from deploy.operate import Options
 from deploy.result import Status
-from tests.fleet.world import FleetWorld
 from tests.flow.ends import data
+from tests.flow.fleet.world import FleetWorld
 from tests.flow.world import Silent, around_records
 from tests.ssh.world import Host
 
