@@ -36,7 +36,7 @@ OWNERS = [
     *(f"O{number:02}" for number in range(1, 5)),
     *(f"D{number:02}" for number in range(1, 4)),
 ]
-OURS_ALONE = {"tools", "room-database", "room-backups"}
+OURS_ALONE = {"tools", "clock", "room-database", "room-backups"}
 GIVEN = {"root", "releases", "shared", "current", "release", "backups", "control", "mirror", "venv", "python", "system"}
 GIVEN |= {"repository", "ref", "commit", "deployment", "migrations"}
 

@@ -28,7 +28,7 @@ LIST = checklist.load(FOLDER / "checklist.md")
 SYSTEM = config.load_system(FOLDER)
 OWNERS = [f"T{number:03}" for number in range(1, 132)]
 OURS_ALONE = {
-    *("tools", "room-backups", "dotenv-private", "dag-processor-up", "current-release", "redis-alive"),
+    *("tools", "clock", "room-backups", "dotenv-private", "dag-processor-up", "current-release", "redis-alive"),
     *("release-back", "services-back", "tables-back", "dag-imports-back", "incident-record"),
 }
 GIVEN = {"root", "releases", "shared", "current", "release", "backups", "control", "mirror", "venv", "python", "system"}
