@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ from deploy.result import Result, Status, closing
 
 PHASE = "validate.post"
 GRACE = timedelta(days=1)  # a window is overdue when its own length, a day at most, went by after its end
+BACKDATED = "backdated"  # the record of a practice system whose past is made up
 WAITING, DUE, OVERDUE, FAILED, DONE = "waiting", "due", "overdue", "failed", "done"
 
 
@@ -52,7 +53,20 @@ def deployed_at(journal: Journal) -> datetime | None:
     """When a deployment returned; None for one that has not, or that owes no windows."""
     closed = journal.last("closed", outcome="succeeded")
     owes = PHASE in journal.records[0].get("phases", ())
-    return datetime.fromisoformat(closed["at"]) if closed and owes and not journal.last("rollback.started") else None
+    if not closed or not owes or journal.last("rollback.started"):
+        return None
+    return datetime.fromisoformat(closed["at"]) - backdated(journal)
+
+
+def started_at(journal: Journal) -> datetime:
+    """When a deployment began: its data counts from then on."""
+    return datetime.fromisoformat(journal.records[0]["at"]) - backdated(journal)
+
+
+def backdated(journal: Journal) -> timedelta:
+    """By how much a sandbox pretends that a deployment was earlier; nothing anywhere else."""
+    record = journal.last(BACKDATED)
+    return timedelta(seconds=record["seconds"]) if record else timedelta()
 
 
 def windows(journal: Journal, checklist: Checklist, *, holds: bool, now: datetime | None = None) -> list[Window]:
@@ -63,22 +77,25 @@ def windows(journal: Journal, checklist: Checklist, *, holds: bool, now: datetim
     items = [item for item in checklist.owed() if item.phase == PHASE]
     spans = {duration.parse(item.due): item.due for item in items}
     return [
-        _window(journal, name, [item for item in items if item.due == name], start, (holds, now or datetime.now(UTC)))
-        for _, name in sorted(spans.items())
+        _window(journal, name, [item for item in items if duration.parse(item.due) <= span], start, (holds, now))
+        for span, name in sorted(spans.items())
     ]
 
 
-def _window(journal: Journal, name: str, items: Sequence[Item], start: datetime, seen: tuple[bool, datetime]) -> Window:
-    holds, now = seen
-    span = duration.parse(name)
-    window = Window(name, len(items), start + span, WAITING)
-    record = _judged_in_full(journal, span, _wanted(span, items))
+def _window(
+    journal: Journal, name: str, items: Sequence[Item], start: datetime, seen: tuple[bool, datetime | None]
+) -> Window:
+    """One window; `items` are those of the shorter ones, too, for they are judged again with it."""
+    span, own = duration.parse(name), [item for item in items if item.due == name]
+    (holds, now), due = seen, start + span
+    record = _judged_in_full(journal, span, _wanted(span, own))
     if record:
         still = _closing(journal, record, {item.id for item in items}, holds)
         at = datetime.fromisoformat(record["at"])
-        return Window(name, len(items), window.due, FAILED if still else DONE, still, at)
-    state = WAITING if now < window.due else DUE if now < window.missed_at else OVERDUE
-    return Window(name, len(items), window.due, state)
+        return Window(name, len(own), due, FAILED if still else DONE, still, at)
+    window = Window(name, len(own), due, WAITING)
+    now = now or datetime.now(UTC)
+    return replace(window, state=WAITING if now < due else DUE if now < window.missed_at else OVERDUE)
 
 
 def _wanted(span: timedelta, items: Iterable[Item]) -> timedelta:
@@ -89,7 +106,10 @@ def _wanted(span: timedelta, items: Iterable[Item]) -> timedelta:
 
 def _judged_in_full(journal: Journal, span: timedelta, wanted: timedelta) -> Record | None:
     """The newest time that a window, or a longer one, was judged after enough of it had passed."""
+    pretended = journal.last(BACKDATED)
     for record in reversed(list(journal.all("checked", phase=PHASE))):
+        if pretended and record["seq"] < pretended["seq"]:
+            break  # it was judged in another past
         if record.get("window") and duration.parse(record["window"]) >= span and record["passed"] >= seconds(wanted):
             return record
     return None

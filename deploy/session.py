@@ -27,6 +27,7 @@ from deploy.folders import PROJECT, folders, state
 from deploy.gate import Gate, Prompt
 from deploy.journal import Archive, Journal
 from deploy.lock import FENCE, Lock
+from deploy.owed import started_at
 from deploy.reach import HERE
 from deploy.rollback import facts_of
 from deploy.sandbox import starting
@@ -157,7 +158,7 @@ class Session:
             opened["ref"],
             opened["commit"],
             opened["previous"],
-            datetime.fromisoformat(opened["at"]),
+            started_at(journal),
             facts_of(journal.records),
         )
         return self._as_loaded(deployment) if deployment.previous == deployment.release else deployment

@@ -5,7 +5,7 @@ from __future__ import annotations
 from invoke.collection import Collection
 from invoke.context import Context
 
-from deploy.tasks.base import command, confirmed, emit, say
+from deploy.tasks.base import command, confirmed, emit, opened, say
 
 
 @command()
@@ -85,6 +85,16 @@ def stack(context: Context) -> None:
         emit(f"{name:<18}port {port}")
 
 
+@command(hours="how many hours ago the deployment was", profile="healthy, failing, slow, silent or costly")
+def simulate(
+    context: Context, hours: int = 170, profile: str = "healthy", system: str | None = None, env: str | None = None
+) -> None:
+    """Make up hours of data and logs since the practice engine's deployment, and move that into the past."""
+    from deploy import simulation
+
+    emit(simulation.pretend(opened(system or "extraction_engine", env or "local", start=True), hours, profile))
+
+
 def _has_stack() -> bool:
     from deploy.folders import PROJECT
 
@@ -92,4 +102,4 @@ def _has_stack() -> bool:
 
 
 def collection() -> Collection:
-    return Collection("sandbox", start, status, stop, reset, images, stack)
+    return Collection("sandbox", start, status, stop, reset, images, stack, simulate)
