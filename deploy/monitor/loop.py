@@ -16,6 +16,7 @@ from deploy.monitor.changes import Patience, advance
 from deploy.monitor.delivery import Post
 from deploy.monitor.evaluate import PHASE
 from deploy.monitor.messages import Place
+from deploy.monitor.obligations import WINDOW
 from deploy.monitor.routes import Route, Send, routes
 from deploy.monitor.state import Keeper, State
 from deploy.result import Result, Severity, Status
@@ -83,7 +84,8 @@ class Monitor:
 
     def _patience(self, result: Result) -> Patience:
         item = self.checklist.by_id.get(result.item)
-        at_once = result.item == OWN or (self.keeper.trouble and self.rounds == 1)
+        missed = result.item.startswith(WINDOW) and result.status is Status.FAIL  # judged once: it will not be again
+        at_once = result.item == OWN or missed or (self.keeper.trouble and self.rounds == 1)
         lasting = duration.parse(item.lasting) if item and item.lasting and not at_once else None
         return Patience(1 if at_once else self.alerts.after, self.alerts.again(result.severity), lasting)
 

@@ -15,6 +15,7 @@ from deploy.gate import Gate
 from deploy.monitor.evaluate import evaluate, fresh
 from deploy.monitor.loop import Monitor, Round, require_routes
 from deploy.monitor.messages import Place
+from deploy.monitor.obligations import obligations
 from deploy.monitor.routes import Send
 from deploy.monitor.state import Keeper, State
 from deploy.result import Result
@@ -43,7 +44,10 @@ def alerts_of(session: Session, every: str | None = None) -> Alerts:
 
 @dataclass
 class Watch:
-    """Rounds of one environment: each evaluates anew; with a monitor, people are told of what changed."""
+    """Rounds of one environment: each evaluates anew; with a monitor, people are told of what changed.
+
+    With a monitor, the windows that the deployment owes are judged as well, each when it is over.
+    """
 
     session: Session
     keeper: Keeper
@@ -57,7 +61,8 @@ class Watch:
             return evaluate(session, gate), gate, None
         self.monitor.checklist = session.checklist
         with self.keeper.alone():
-            results = evaluate(session, gate, self.keeper.load().watched)
+            known = self.keeper.load().watched
+            results = [*evaluate(session, gate, known), *obligations(session, now, known)]
             return results, gate, self.monitor.round(results, now)
 
 
