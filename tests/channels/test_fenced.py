@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -43,3 +45,33 @@ def test_what_runs_is_stopped(tmp_path: Path) -> None:
     threading.Timer(0.2, stopped.set).start()
     with pytest.raises(CommandFailed, match="timed out"):
         execute(Script("sleep 60"), Fenced(Local(), None, stopped))
+
+
+def test_what_an_older_deployer_left_running_is_ended_first(tmp_path: Path) -> None:
+    ended: list[BaseException] = []
+
+    def older() -> None:
+        try:
+            execute(Script("sleep 60", timeout=50), fenced(tmp_path, 3))
+        except CommandFailed as error:
+            ended.append(error)
+
+    running = threading.Thread(target=older)
+    running.start()
+    while not list((tmp_path / "control/running").glob("[0-9]*")):
+        time.sleep(0.01)
+    execute(Script("true"), fenced(tmp_path, 3))  # its own deployer ends nothing
+    assert running.is_alive()
+    assert execute(Script("echo new"), fenced(tmp_path, 4)).out == "new\n"
+    running.join(20)
+    assert len(ended) == 1 and not list((tmp_path / "control/running").iterdir())
+
+
+def test_a_number_that_another_process_has_now_is_left_alone(tmp_path: Path) -> None:
+    execute(Script("true"), fenced(tmp_path, 3))
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as other:
+        (tmp_path / "control/running" / str(other.pid)).write_text(f"{other.pid} 1\n")
+        execute(Script("true"), fenced(tmp_path, 4))
+        assert other.poll() is None
+        other.kill()
+    assert not list((tmp_path / "control/running").iterdir())
