@@ -18,7 +18,7 @@ from typing import Any
 import paramiko
 from fabric import Config, Connection
 
-from deploy.channels import sockets
+from deploy.channels import bare, sockets
 from deploy.channels.addresses import known_as, parse
 from deploy.channels.dialing import ERRORS, Place, explained, look_up, patiently
 from deploy.channels.hostkeys import KnownHosts, Strict
@@ -37,6 +37,7 @@ class Means:
     """What all connections of an environment share: settings, known hosts, configuration, gateways."""
 
     ssh: Ssh
+    settings: Config = field(default_factory=bare.settings)
     gateways: dict[tuple[str, str | None], Fabric] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -174,11 +175,11 @@ class Fabric:
     def _connect(self) -> Connection:
         place, ssh = self.place, self.means.ssh
         strict = Strict(self.means.known, self.known_name, self.host)
-        connection = Connection(
+        connection = bare.BareConnection(
             place.name,
             user=place.user,
             port=place.port,
-            config=self.means.config,
+            config=self.means.settings,
             gateway=False,  # ours knows its host keys
             connect_timeout=ssh.connect_timeout,
             connect_kwargs={**self._login(), "transport_factory": strict.link, "sock": self.dial()},
