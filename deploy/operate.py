@@ -292,6 +292,7 @@ def require_open(phase: str, is_open: bool) -> None:
 
 def unlock(session: Session) -> str:
     """Remove the lock of a holder that no longer runs; says who it was. Raises LockHeld while it lives."""
+    session.refresh()
     lock = session.lock("")
     holder = lock.break_dead()
     if holder is None:

@@ -62,7 +62,7 @@ class Session:
     @cached_property
     def archive(self) -> Archive:
         """The journals, as they are now."""
-        self.control.refresh()
+        self.refresh()
         return Archive(self.control.folder / "journals", self.control)
 
     @cached_property
@@ -84,14 +84,26 @@ class Session:
     @contextmanager
     def holding(self, lock: Lock) -> Iterator[Lock]:
         """While the lock is held, hosts refuse the commands of deployers that held it before."""
+        self.refresh()  # asks the control host once, before anything is taken there
         reach = self.site.reach
         with lock:
-            self.control.refresh()  # somebody else may have deployed until the lock was ours
+            self.refresh()  # somebody else may have deployed until the lock was ours
             reach.fence = Fence(str(self.layout.control / FENCE), lock.token)
             try:
                 yield lock
             finally:
                 reach.fence = None
+
+    def refresh(self) -> None:
+        """Bring the mirror of the journals in line; ConfigError where the control host cannot be asked."""
+        try:
+            self.control.refresh()
+        except OSError as error:
+            raise ConfigError(
+                f"the control host cannot be asked: {error.strerror}",
+                where=f"environments.{self.environment.name}.hosts",
+                fix=f"What was known of it when it was last asked is in {self.control.folder}.",
+            ) from error
 
     def commit(self, ref: str) -> str:
         """The commit that a branch, tag or abbreviated id means in the repository, fetched anew."""

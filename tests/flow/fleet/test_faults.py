@@ -224,3 +224,17 @@ def test_failure_in_the_second_batch_takes_back_the_first(world: FleetWorld) -> 
     with around_records(nothing, after), pytest.raises((DeploymentFailed, PersonNeeded)):
         world.deploy("v2")
     assert world.current() == [world.releases["v1"]] * 3
+
+
+def test_control_host_that_is_away_is_told_by_every_command(world: FleetWorld) -> None:
+    world.fleet.cut(world.fleet.hosts[0], "RST")
+    for words in (
+        ("deploy.status",),
+        ("deploy.history",),
+        ("deploy.fleet", "--yes"),
+        ("rollback",),
+        ("deploy.unlock",),
+    ):
+        done = world.invoke(*words)
+        assert done.returncode == 2, (words, done.stdout + done.stderr)
+        assert "connection refused" in done.stderr and "Traceback" not in done.stderr, (words, done.stderr)
