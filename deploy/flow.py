@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 
+from deploy import baseline
 from deploy.deployment import HOSTS, Deployment
 from deploy.errors import DeployError, DeploymentFailed, GateClosed, PersonNeeded
 from deploy.fleet import batches, joined, on_each
@@ -27,6 +28,7 @@ from deploy.system import Phase
 from deploy.view import View
 
 ROLE = "app"  # whose hosts get releases
+MEASURED = "prereqs"  # the phase in which a baseline is taken
 REHEARSED = "validate.pre"  # the phase whose items are asked on the scratch database
 
 
@@ -61,6 +63,7 @@ class Flow:
         self.journal.append("phase.started", phase=phase.name)
         began = time.monotonic()
         self._change(phase)
+        self._measure(phase.name)
         self.view.checking(len(self.gate.items(phase.name, IN_FLOW)))
         results = self._judged(phase.name, self.hosts)
         took = round(time.monotonic() - began, 3)
@@ -68,6 +71,14 @@ class Flow:
         self.view.checked(phase.name, results, took)
         self._require(phase.name, results)
         self.journal.append("phase.passed", phase=phase.name, took=took)
+
+    def _measure(self, phase: str) -> None:
+        """Before anything is touched: the numbers that items are compared with later on; once in a deployment."""
+        wanted = baseline.compared(self.gate.checklist.items)
+        if phase == MEASURED and wanted and not self.journal.last(baseline.KIND) and not touched(self.journal):
+            found = baseline.measure(wanted, self.deployment.site, self._scope())
+            self.journal.append(baseline.KIND, **found)
+        self.gate.baseline = baseline.kept(self.journal)
 
     def _change(self, phase: Phase) -> None:
         """The phase's steps; where all of them are done host by host in production, batch after batch."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from deploy import ask
+from deploy.baseline import against
 from deploy.checklists.checklist import Checklist, Item
 from deploy.checklists.signoff import SignOff
 from deploy.checklists.signoff import apply as sign
@@ -28,7 +29,7 @@ class Gate:
 
     `holds` tells whether pending sign-offs close the gate; `prompt` asks the person at the terminal for them, and
     `signoffs` grows by what that person signs. `passed` is how long ago the deployment was: items whose window has not
-    passed yet are unknown; None judges all as they are.
+    passed yet are unknown; None judges all as they are. `baseline` are the numbers from before the deployment, by item.
     """
 
     checklist: Checklist
@@ -37,6 +38,7 @@ class Gate:
     holds: bool
     prompt: Prompt | None = None
     passed: timedelta | None = None
+    baseline: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     def items(self, phase: str, window: str | None = None) -> list[Item]:
         items = self.checklist.phase(phase, window)
@@ -53,7 +55,7 @@ class Gate:
     ) -> list[Result]:
         """Ask the phase's items; waivers and sign-offs count; who is at the terminal is asked for what is pending."""
         chosen = list(items) if items is not None else self.items(phase, window)
-        results = ask.ask(chosen, site, scope)
+        results = ask.ask(against(chosen, self.baseline), site, scope)
         if self.passed is not None:
             results = partial(results, chosen, self.passed)
         results = self._counted(results)

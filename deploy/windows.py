@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from deploy import duration, hours
+from deploy import baseline, duration, hours
 from deploy.deployment import Deployment
 from deploy.enough import rough
 from deploy.errors import ConfigError, GateClosed
@@ -107,7 +107,8 @@ def judge(session: Session, options: Options, window: str, since: datetime | Non
     start = (deployed_at(journal) if journal else None) or deployment.started
     gate = session.gate(options.signoffs, options.prompt)
     gate.passed = max(timedelta(), now - max(start, since or start))
-    gate.signoffs = [*(signatures(journal) if journal else ()), *gate.signoffs]
+    if journal:
+        gate.baseline, gate.signoffs = baseline.kept(journal), [*signatures(journal), *gate.signoffs]
     began = time.monotonic()
     results = gate.judge(PHASE, session.site, deployment.scope(), window)
     took = round(time.monotonic() - began, 3)

@@ -30,6 +30,8 @@ EACH: dict[str, Any] = {
 TWICE = {"sql": "select slug, count(*) from listing group by slug having count(*) > 1"}
 TABLES = {"tables": ["listing", "extraction"]}
 INDEXES = {"table": "listing", "columns": [["slug"], ["latitude", "longitude"]]}
+IDS = {"sql": "select id from extraction order by id", "at_least": 5}
+SHARE = {"sql": "select count(*) filter (where ok), count(*) from extraction", "at_least": 5}
 STRANGER, BLIND, WRONG, AWAY = {"as": "stranger"}, {"as": "blind"}, {"as": "wrong"}, {"as": "away"}
 
 SITUATIONS = [
@@ -67,6 +69,16 @@ SITUATIONS = [
     Situation("sql.sample", "fails", UNKNOWN, {"sql": "select slug from listing where false"}),
     Situation("sql.sample", "missing", UNKNOWN, {"sql": "select 1 from gone"}),
     Situation("sql.sample", "denied", UNKNOWN, {"sql": "select slug from listing"}, env=BLIND),
+    Situation("sql.samples", "holds", PASS, {**IDS, "against": [2, 1, 4, 3, 6, 5, 8]}),
+    Situation("sql.samples", "fails", FAIL, {**IDS, "against": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]}),
+    Situation("sql.samples", "unknown-few", UNKNOWN, {**IDS, "against": [1, 2, 3, 4]}),
+    Situation("sql.samples", "missing", UNKNOWN, {"sql": "select 1 from gone", "against": [1]}),
+    Situation("sql.samples", "denied", UNKNOWN, {**IDS, "against": [1]}, env=BLIND),
+    Situation("sql.proportion", "holds", PASS, {**SHARE, "against": [700, 1000]}),
+    Situation("sql.proportion", "fails", FAIL, {**SHARE, "against": [1000, 1000]}),
+    Situation("sql.proportion", "unknown-few", UNKNOWN, {**SHARE, "against": [4, 4]}),
+    Situation("sql.proportion", "missing", UNKNOWN, {"sql": "select 1, 1 from gone", "against": [1, 1]}),
+    Situation("sql.proportion", "denied", UNKNOWN, {**SHARE, "against": [9, 9]}, env=BLIND),
     Situation("sql.tables", "holds", PASS, TABLES),
     Situation("sql.tables", "fails", FAIL, {"tables": ["listing", "Listing", "a_view"]}),
     Situation("sql.tables", "missing", UNKNOWN, TABLES, env=AWAY),

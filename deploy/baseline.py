@@ -1,0 +1,76 @@
+"""What was measured before a deployment, so that what comes after can be compared with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from deploy.checklists.item import Item
+from deploy.errors import ConfigError
+from deploy.journal import Journal
+from deploy.probes.change import Compared
+from deploy.question import Question, Rows, Unanswered
+from deploy.reach import HERE
+from deploy.scope import Scope
+from deploy.site import Site
+
+KIND = "baseline"
+
+
+def compared(items: Iterable[Item]) -> list[Item]:
+    """The items that ask for a baseline."""
+    return [item for item in items if isinstance(item.probe, Compared) and item.probe.against == "baseline"]
+
+
+def measure(items: Sequence[Item], site: Site, scope: Scope) -> dict[str, Any]:
+    """Measure now what items are going to be compared with: `numbers` by item, and `lacking`, why there are none."""
+    asked = [(item, question) for item in compared(items) for question in _questions(item, scope)]
+    answers = site.answer([(HERE, question) for _, question in asked])
+    numbers: dict[str, list[float]] = {}
+    lacking = {item.id: "nothing was asked" for item in compared(items)}
+    for (item, _), answer in zip(asked, answers, strict=True):
+        try:
+            numbers[item.id] = list(_measured(item, answer))
+            del lacking[item.id]
+        except ValueError as error:
+            lacking[item.id] = str(error)
+    return {"numbers": numbers, "lacking": lacking}
+
+
+def _questions(item: Item, scope: Scope) -> Sequence[Question]:
+    """What its probe asks about the span before now."""
+    assert isinstance(item.probe, Compared)
+    try:
+        asked = item.probe.ask(replace(scope, since=datetime.now(UTC) - item.probe.span))
+    except ConfigError:
+        return ()  # a name that only a deployed release gives; told by the item itself later on
+    return asked if isinstance(asked, tuple) else (asked,)
+
+
+def _measured(item: Item, answer: object) -> tuple[float, ...]:
+    assert isinstance(item.probe, Compared)
+    if isinstance(answer, Unanswered):
+        raise ValueError(answer.why)
+    if not isinstance(answer, Rows):
+        raise ValueError("no rows were answered")
+    return item.probe.measured(answer)
+
+
+def kept(journal: Journal) -> Mapping[str, Sequence[float]]:
+    """The numbers that a deployment keeps, by item; empty where nothing was measured."""
+    record = journal.last(KIND)
+    return dict(record["numbers"]) if record else {}
+
+
+def against(items: Iterable[Item], numbers: Mapping[str, Sequence[float]]) -> list[Item]:
+    """The items, those that ask for a baseline with theirs in its place; without one they stay, and are unknown."""
+    items = list(items)
+    wanted = {item.id for item in compared(items)} & numbers.keys()
+    return [_with(item, numbers[item.id]) if item.id in wanted else item for item in items]
+
+
+def _with(item: Item, numbers: Sequence[float]) -> Item:
+    assert item.probe is not None
+    return replace(item, probe=item.probe.model_copy(update={"against": tuple(numbers)}))
