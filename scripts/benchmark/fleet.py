@@ -53,8 +53,9 @@ class Taken:
 
 @dataclass
 class Row:
-    """What becomes a figure."""
+    """What becomes a figure; each pair is also told as it comes, for all of them take half an hour."""
 
+    name: str
     how: str
     aim: float | None = None
     pairs: list[Pair] = field(default_factory=list)
@@ -62,6 +63,7 @@ class Row:
 
     def take(self, ours: float, bare: float, **parts: float) -> None:
         self.pairs.append(Pair(ours, bare))
+        sys.stderr.write(f"  {self.name}: {ours:.2f} s / {bare:.2f} s = {ours / bare:.2f}\n")
         for name, seconds in parts.items():
             self.parts.setdefault(name.replace("_", " "), []).append(seconds)
 
@@ -80,8 +82,13 @@ def measure(runs: int, sizes: Sequence[int], names: Sequence[str]) -> list[Figur
             for size in sizes:
                 sys.stderr.write(f"round {number + 1} of {runs}: {size} hosts ...\n")
                 bench.round(rows, size, [p for p in chosen if size <= p.most and (number == 0 or size < p.once)])
-        figures = [Figure(name, row.how, row.pairs, row.aim, row.parts) for name, row in rows.items()]
+        figures = [Figure(row.name, row.how, row.pairs, row.aim, row.parts) for row in rows.values()]
         return [*figures, *transfer.measure(bench.fleet, bench.folder, runs)]
+
+
+def row_of(rows: dict[str, Row], name: str, how: str, aim: float | None = None) -> Row:
+    """The row of this name, made when it is first needed."""
+    return rows.setdefault(name, Row(name, how, aim))
 
 
 @contextmanager
@@ -124,10 +131,10 @@ class Bench:
     def round(self, rows: dict[str, Row], size: int, chosen: Sequence[Peer]) -> None:
         """Each way once, and ours directly before it."""
         for peer in chosen:
-            row = rows.setdefault(f"{size} hosts: {peer.name}", Row(HOW.format(size=size, title=peer.title)))
-            row.aim = peer.aim if size == AIMED else None
+            how, aim = HOW.format(size=size, title=peer.title), peer.aim if size == AIMED else None
+            row = row_of(rows, f"{size} hosts: {peer.name}", how, aim)
             self.pair(row, self.take(peers.ours("fabric"), size), self.take(peer.call, size))
-        row = rows.setdefault(f"{size} hosts: our openssh", Row(OPENSSH))
+        row = row_of(rows, f"{size} hosts: our openssh", OPENSSH)
         self.pair(row, self.take(peers.ours("openssh"), size), self.take(peers.ours("fabric"), size))
         self.again(rows, size)
         if size == 1:
@@ -139,8 +146,8 @@ class Bench:
     def again(self, rows: dict[str, Row], size: int) -> None:
         """A second batch, beside master connections that are open; these are opened untimed."""
         for transport in ("fabric", "openssh"):
-            row = rows.setdefault(f"{size} hosts: again, {transport}", Row(SECOND.format(transport=transport)))
-            row.aim = AGAIN if size == AIMED else None
+            how, aim = SECOND.format(transport=transport), AGAIN if size == AIMED else None
+            row = row_of(rows, f"{size} hosts: again, {transport}", how, aim)
             first, second, *_ = self.take(peers.ours(transport, 2), size).told
             with self.masters(size):
                 bare = self.take(peers.warm, size)
@@ -149,9 +156,9 @@ class Bench:
     def single(self, rows: dict[str, Row]) -> None:
         ours, bare = self.take(peers.ours("fabric"), 1), self.take(peers.one, 1)
         python = [self.run(Call([sys.executable, "-c", code])).wall for code in ("pass", IMPORTS)]
-        self.pair(rows.setdefault("one host, whole", Row(SINGLE)), ours, bare)
+        self.pair(row_of(rows, "one host, whole", SINGLE), ours, bare)
         for (name, how), apart in zip(APART.items(), python, strict=True):
-            row = rows.setdefault(f"one host, {name} apart", Row(how, ONE))
+            row = row_of(rows, f"one host, {name} apart", how, ONE)
             row.take(ours.wall - apart, bare.wall, taken_apart=apart)
 
     @contextmanager
