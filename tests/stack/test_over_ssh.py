@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
-from deploy.command import Run
-from deploy.endpoints import Docker, Ssh
-from deploy.question import Data
-from deploy.question import Docker as Question
+from deploy.deployment import Deployment
+from deploy.endpoints import Ssh
+from deploy.question import Data, Docker
 from deploy.site import Site
-from deploy.system import Environment
 from tests.ssh.world import Fleet
 
 from .world import World
@@ -25,24 +24,32 @@ def fleet() -> Iterator[Fleet]:
         yield made
 
 
+def moved(made: Deployment, fleet: Fleet, transport: str) -> Deployment:
+    """The same deployment to a host: it shares this machine's files, its Engine's socket among them; no network."""
+    changes = {
+        "hosts": {"app": (fleet.address(fleet.hosts[0], "root"),)},
+        "ssh": Ssh(**fleet.settings(transport=transport)),
+        "docker": made.environment.docker.model_copy(update={"via": "app[0]"}) if made.environment.docker else None,
+    }
+    environment = made.environment.model_copy(update=changes)
+    return replace(made, environment=environment, site=Site(environment))
+
+
 @pytest.mark.parametrize("transport", ["fabric", "openssh"])
-def test_an_engine_behind_a_host_answers_through_its_connection(world: World, fleet: Fleet, transport: str) -> None:
-    """The host shares this machine's files, its Engine's socket among them; its network is its own."""
-    host = fleet.address(fleet.hosts[0], "root")
-    world.release("v1")
-    world.deploy(world.deployment("v1"))
-    far = Environment(
-        name="far",
-        root="/srv/app",
-        repository="r",
-        hosts={"app": (host,)},
-        ssh=Ssh(**fleet.settings(transport=transport)),
-        docker=Docker(project=world.project, via="app[0]"),
-    )
-    site = Site(far)
-    answers = site.answer([(host, Question("engine")), (host, Question("services"))])
-    assert all(isinstance(answer, Data) for answer in answers), answers
-    seen = Site(world.deployment("v1").environment).answer([("localhost", Question("services"))])
-    assert [answer.value for answer in answers if isinstance(answer, Data)][1] == seen[0].value  # type: ignore[union-attr]
-    assert world.project in site.execute(Run(("docker", "ps", "--format", "{{.Names}}"))).out
-    site.reach.connections.close()
+def test_a_project_behind_a_host_is_seen_and_deployed_through_its_connection(
+    world: World, fleet: Fleet, transport: str
+) -> None:
+    world.release("a")
+    world.release("b")
+    world.deploy(world.deployment("a"))
+    far = moved(world.deployment("b", "a"), fleet, transport)
+    seen = far.site.answer([("any", Docker("services"))])
+    assert [answer.value for answer in seen if isinstance(answer, Data)] == [list(world.rows().values())]
+    before = world.ids()
+    world.deploy(far)
+    after = world.ids()
+    assert world.page() == "b"
+    assert [name for name in after if after[name] != before[name]] == ["web"]
+    world.undo(far)
+    assert world.page() == "a"
+    far.site.reach.connections.close()
