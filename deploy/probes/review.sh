@@ -1,0 +1,102 @@
+# Reads what is new in log files, and counts it by minute, level, source and message template. What was counted before is
+# kept in $state, with how far each file was read; files are known again when they are rotated or compressed.
+# Before it: $state, $since, $oldest (minutes like 2026-11-23T01:30), `each` (calls a function with each file), `scan`.
+# shellcheck shell=sh disable=SC2016
+: "${state:?}" "${since:?}" "${oldest:?}"
+export LC_ALL=C
+tab=$(printf '\t')
+mkdir -p -- "${state%/*}" || exit 3
+new=$(mktemp "$state.XXXXXX") || exit 3
+trap 'rm -f -- "$new" "$new.whole"' EXIT
+old=$state
+[ -e "$old" ] || old=/dev/null
+
+size_of() { case $1 in *.gz) gzip -dc -- "$1" | wc -c ;; *) wc -c <"$1" ;; esac; }
+content() { case $1 in *.gz) gzip -dc -- "$1" ;; *) cat -- "$1" ;; esac; }
+from() { case $1 in *.gz) gzip -dc -- "$1" | tail -c +"$(($2 + 1))" ;; *) tail -c +"$(($2 + 1))" -- "$1" ;; esac; }
+sum() { cksum | tr ' ' -; }
+before() { from "$1" "$(($2 > 256 ? $2 - 256 : 0))" | head -c "$(($2 > 256 ? 256 : $2))" | sum; }
+
+# How far a file was read: of all files that began with the same line, the one that is the same up to there.
+read_to() {
+  awk -F "$tab" -v first="$first" '$1 == "f" && $2 == first { print $3, $5 }' "$old" | sort -rn |
+    while read -r offset known; do
+      [ "$offset" -le "$size" ] && [ "$(before "$1" "$offset")" = "$known" ] && { echo "$offset"; break; }
+    done
+}
+
+# The lines that are whole; what is being written is read the next time.
+whole_to() {
+  [ "$(from "$1" "$((size - 1))" | head -c 1 | wc -l)" -eq 1 ] && { echo "$size"; return; }
+  echo "$((size - $(from "$1" "$start" | head -c "$((size - start))" | tail -n 1 | wc -c)))"
+}
+
+count='
+function field(name, found) {
+  if (!match($0, "\"" name "\": *\"([^\"\\\\]|\\\\.)*\"")) return ""
+  found = substr($0, RSTART, RLENGTH)
+  sub("^\"" name "\": *\"", "", found)
+  return substr(found, 1, length(found) - 1)
+}
+match($0, /[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9][T ][0-9][0-9]:[0-9][0-9]/) {
+  minute = substr($0, RSTART, 10) "T" substr($0, RSTART + 11, 5)
+  if ($0 ~ /^[ \t]*\{/) { level = field("level"); source = field("source"); text = field("message") }
+  else {
+    text = substr($0, 1, RSTART - 1) substr($0, RSTART + 16); source = ""; level = ""
+    sub(/^:[0-9][0-9]([.,][0-9]+)?(Z|[+-][0-9][0-9]:?[0-9][0-9])?/, "", text)
+    if (match(text, /(^|[^A-Za-z])(CRITICAL|FATAL|ERROR|WARNING|WARN|NOTICE|INFO|DEBUG)([^A-Za-z]|$)/)) {
+      level = substr(text, RSTART, RLENGTH); gsub(/[^A-Z]/, "", level)
+    }
+  }
+  gsub(/[\t\r]/, " ", text); gsub(/\\?"[^"\\]*\\?"/, "\"?\"", text); gsub(/[0-9]+/, "#", text)
+  gsub(/#[a-f#]*#/, "#", text); sub(/^ +/, "", text)
+  lines[minute "\t" level "\t" source "\t" substr(text, 1, 160)]++
+}
+END { for (line in lines) print "c\t" line "\t" lines[line] }'
+
+review() {
+  file=$1
+  [ -e "$file" ] || return 0
+  [ -r "$file" ] || exit 3
+  stamp=$(stat -c %i:%s:%Y -- "$file") || exit 3
+  known=$(awk -F "$tab" -v stamp="$stamp" '$1 == "f" && $4 == stamp { print; exit }' "$old")
+  [ -n "$known" ] && return 0
+  case $file in *.gz) gzip -t -- "$file" || exit 3 ;; esac
+  size=$(size_of "$file")
+  [ "$size" -gt 0 ] || return 0
+  first=$(content "$file" | head -n 1 | sum)
+  start=$(read_to "$file")
+  start=${start:-0}
+  end=$(whole_to "$file")
+  if [ "$end" -gt "$start" ]; then
+    from "$file" "$start" | head -c "$((end - start))" | awk "$count" >>"$new" || exit 3
+    from "$file" "$start" | head -c "$((end - start))" | scan "$file" "$start" >>"$new" || exit 3
+    printf 'read\t%s\n' "$((end - start))"
+  fi
+  printf 'f\t%s\t%s\t%s\t%s\n' "$first" "$end" "$stamp" "$(before "$file" "$end")" >>"$new"
+}
+each review
+
+# One file holds offsets and counts, and is replaced whole: a run that is cut off counts nothing twice.
+awk -F "$tab" -v OFS="$tab" -v oldest="$oldest" '
+$1 == "f" { split($4, stamp, ":"); offset[stamp[1]] = $0; next }
+$1 == "h" { if (!seen[$0]++) print; next }
+$1 == "c" { if ($2 < oldest) $2 = substr($2, 1, 10) "T00:00"; count[$2 OFS $3 OFS $4 OFS $5] += $6 }
+END {
+  for (one in offset) print offset[one]
+  for (one in count) print "c", one, count[one]
+}' "$old" "$new" >"$new.whole" || exit 3
+mv -- "$new.whole" "$state" || exit 3
+
+awk -F "$tab" -v OFS="$tab" -v since="$since" '
+$1 == "h" && $2 >= since { print "hit", $3, $4, $5 }
+$1 == "c" {
+  line = $3 OFS $4 OFS $5
+  if ($2 < since) { earlier[line]; before += $6; next }
+  now[line] += $6; level[$3] += $6
+}
+END {
+  print "earlier", before + 0
+  for (one in level) print "level", one, level[one]
+  for (one in now) print "line", now[one], (one in earlier ? "known" : "new"), one
+}' "$state" | sort -t "$tab" -k 1,1 -k 2,2rn | awk -F "$tab" '$1 != "line" || lines++ < 500'
