@@ -32,11 +32,20 @@ whole_to() {
 }
 
 count='
-function field(name, found) {
-  if (!match($0, "\"" name "\": *\"([^\"\\\\]|\\\\.)*\"")) return ""
-  found = substr($0, RSTART, RLENGTH)
-  sub("^\"" name "\": *\"", "", found)
-  return substr(found, 1, length(found) - 1)
+function field(name, rest, end, next_) {
+  end = index($0, "\"" name "\":")
+  if (!end) return ""
+  rest = substr($0, end + length(name) + 3)
+  if (substr(rest, 1, 1) == " ") rest = substr(rest, 2)
+  if (substr(rest, 1, 1) != "\"") return ""
+  rest = substr(rest, 2)
+  end = index(rest, "\"")
+  while (end && substr(rest, end - 1, 1) == "\\") {  # a quote within the text
+    next_ = index(substr(rest, end + 1), "\"")
+    if (!next_) break
+    end += next_
+  }
+  return substr(rest, 1, end - 1)
 }
 match($0, /[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9][T ][0-9][0-9]:[0-9][0-9]/) {
   minute = substr($0, RSTART, 10) "T" substr($0, RSTART + 11, 5)
@@ -48,8 +57,10 @@ match($0, /[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9][T ][0-9][0-9]:[0-9][0-9]/)
       level = substr(text, RSTART, RLENGTH); gsub(/[^A-Z]/, "", level)
     }
   }
-  gsub(/[\t\r]/, " ", text); gsub(/\\?"[^"\\]*\\?"/, "\"?\"", text); gsub(/[0-9]+/, "#", text)
-  gsub(/#[a-f#]*#/, "#", text); sub(/^ +/, "", text)
+  if (index(text, "\t") || index(text, "\r")) gsub(/[\t\r]/, " ", text)
+  if (index(text, "\"")) gsub(/\\?"[^"\\]*\\?"/, "\"?\"", text)
+  if (gsub(/[0-9]+/, "#", text) > 1) gsub(/#[a-f#]*#/, "#", text)
+  sub(/^ +/, "", text)
   lines[minute "\t" level "\t" source "\t" substr(text, 1, 160)]++
 }
 END { for (line in lines) print "c\t" line "\t" lines[line] }'
