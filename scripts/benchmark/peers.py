@@ -79,11 +79,13 @@ def _ansible(batched: bool) -> Callable[[Asked, Path], Call]:
 
 
 def _testinfra(asked: Asked, path: Path) -> Call:
+    sockets, config = path.with_name("cp"), path.with_name("testinfra.config")
+    sockets.mkdir(exist_ok=True)  # without it, a connection would be made for each check
+    config.write_text(f"Host *\n  ControlPath {sockets}/%n\n{Path(asked.config).read_text()}")
     hosts = ",".join(f"ssh://{host}" for host in asked.hosts)
-    ours = [str(RIVALS / "testinfra_checks.py"), f"--hosts={hosts}", f"--ssh-config={asked.config}"]
-    return Call(
-        [tool("python"), "-m", "pytest", "-q", "-c", "/dev/null", "-p", "no:cacheprovider", *ours], {"ASKED": str(path)}
-    )
+    program = [tool("python"), "-m", "pytest", "-q", "-c", "/dev/null", "-p", "no:cacheprovider"]
+    words = [str(RIVALS / "testinfra_checks.py"), f"--hosts={hosts}", f"--ssh-config={config}"]
+    return Call([*program, *words], {"ASKED": str(path)})
 
 
 def ssh(asked: Asked, host: str, *options: str) -> list[str]:
