@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -149,3 +149,16 @@ def signed_off(owed: Iterable[Window]) -> datetime | None:
     if not found or any(each.state != DONE for each in found):
         return None
     return max(each.judged for each in found if each.judged)
+
+
+def told(row: Mapping[str, Any], clock: Callable[[datetime], str]) -> str:
+    """How a window (as `row` gives it) stands, for people; `clock` writes a moment as they read it."""
+    over = clock(datetime.fromisoformat(row["due"]))
+    judged = clock(datetime.fromisoformat(row["judged"])) if row["judged"] else ""
+    return {
+        WAITING: f"over at {over}",
+        DUE: f"due since {over}",
+        OVERDUE: f"OVERDUE, it was over at {over}",
+        FAILED: f"FAILED at {judged}: {', '.join(row['open'])}",
+        DONE: f"done at {judged}",
+    }[row["state"]]

@@ -9,11 +9,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from deploy import durable
+from deploy import durable, hours
 from deploy.checklists.signoff import SignOff
 from deploy.checklists.signoff import apply as sign
 from deploy.checklists.ticked import ticked
@@ -21,7 +22,7 @@ from deploy.deployment import Deployment
 from deploy.errors import ConfigError, nearest
 from deploy.gate import Gate
 from deploy.journal import Journal, Record, read
-from deploy.owed import results, signatures
+from deploy.owed import results, signatures, signed_off, told, windows
 from deploy.passage import phases
 from deploy.reports import html, incident, markdown
 from deploy.result import Result, Status
@@ -117,7 +118,7 @@ def deployment_record(
         signoffs=[signed(each) for each in signoffs_of(journal, gate.signoffs)],
         backups=list(backups(deployment)),
         migrations=list(migrations(deployment)),
-        notes=list(notes(journal)),
+        notes=[*notes(journal), *owed(session, journal)],
         failures=[record["reason"] for record in journal.all("failed")],
         signoffs_hold=gate.holds,
         how=how,
@@ -211,6 +212,17 @@ def notes(journal: Journal) -> Iterator[str]:
     for record in journal.all("step.done", step="load"):
         if record["facts"].get("samples"):
             yield f"Samples of what was loaded, for people to judge: {record['facts']['samples']}"
+
+
+def owed(session: Session, journal: Journal) -> Iterator[str]:
+    """How the windows that a deployment owes stand, and whether it is signed off."""
+    clock = partial(hours.clock, session.environment.hours)
+    found = windows(journal, session.checklist, holds=session.environment.signoffs == "hold")
+    for window in found:
+        yield f"Window {window.window}: {told(window.row(), clock)}."
+    if found:
+        at = signed_off(found)
+        yield f"Signed off at {clock(at)}." if at else "Not signed off yet: the last window is owed."
 
 
 def kept_by_a_rollback(facts: Mapping[str, Any]) -> Iterator[str]:

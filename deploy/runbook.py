@@ -65,7 +65,6 @@ def known(session: Session, ref: str | None) -> dict[str, Any]:
         "alerts": [threshold(item) for item in items if item.phase == MONITOR and item.probe],
         "signatures": [signature(item) for item in signed],
         "signable": [item for item in signed if item.probe is None],
-        "after_a_cut": f"`invoke deploy.resume --env={place.name}`, or `invoke rollback --env={place.name}`.",
         "control": session.layout.control,
         "control_host": _host(session.site.reach.control),
         "plan": outlook.plan(session, ref),

@@ -7,6 +7,7 @@ import shlex
 import sys
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from deploy import windows
@@ -14,7 +15,7 @@ from deploy.errors import ConfigError
 from deploy.flow import ROLE
 from deploy.journal import Journal
 from deploy.lock import Lock
-from deploy.owed import DONE, DUE, FAILED, OVERDUE, WAITING, signed_off
+from deploy.owed import signed_off, told
 from deploy.question import Answer, Output, Shell, Unanswered
 from deploy.reach import HERE
 from deploy.record import seconds
@@ -147,25 +148,12 @@ def show(session: Session, format: str) -> str:
 
 def owed_lines(session: Session, found: Mapping[str, Any]) -> list[str]:
     """A line for each window that is owed, and whether the deployment is signed off."""
-    lines = []
+    lines, clock = [], partial(windows.clock, session)
     for window in found["owed"]:
-        told = f"validate.post --window={window['window']}: {window['items']} items, {_how(session, window)}"
-        lines.append(f"  owed        {told}")
+        line = f"validate.post --window={window['window']}: {window['items']} items, {told(window, clock)}"
+        lines.append(f"  owed        {line}")
     if found["owed"]:
         signed = found["signed_off"]
-        told = windows.clock(session, datetime.fromisoformat(signed)) if signed else "not yet: a window is owed"
-        lines.append(f"  signed off  {told}")
+        when = clock(datetime.fromisoformat(signed)) if signed else "not yet: a window is owed"
+        lines.append(f"  signed off  {when}")
     return lines
-
-
-def _how(session: Session, window: Mapping[str, Any]) -> str:
-    """How a window stands, with its time in the environment's own zone."""
-    over = windows.clock(session, datetime.fromisoformat(window["due"]))
-    judged = windows.clock(session, datetime.fromisoformat(window["judged"])) if window["judged"] else ""
-    return {
-        WAITING: f"over at {over}",
-        DUE: f"due since {over}",
-        OVERDUE: f"OVERDUE, it was over at {over}",
-        FAILED: f"FAILED at {judged}: {', '.join(window['open'])}",
-        DONE: f"done at {judged}",
-    }[window["state"]]

@@ -148,7 +148,7 @@ def kept(session: Session, judged: Judged, *, whole: bool = True) -> None:
     A closed gate is told before a lock that somebody else holds.
     """
     from deploy import windows
-    from deploy.errors import LockHeld
+    from deploy.errors import LockHeld, PersonNeeded
     from deploy.session import announce
 
     if not whole or judged.journal is None:
@@ -161,6 +161,8 @@ def kept(session: Session, judged: Judged, *, whole: bool = True) -> None:
         if judged.is_open:
             raise
         return
+    except OSError as error:
+        raise PersonNeeded(f"What was found is not kept: {error.strerror}.", ["invoke deploy.status"]) from error
     announce(f"report: {paths[0]}")
 
 

@@ -95,7 +95,7 @@ def test_a_deployment_is_signed_off_when_its_last_window_holds(aged: Callable[[t
     kept = journal.last("checked")
     assert kept and (kept["phase"], kept["window"]) == ("validate.post", "24h")
     report = world.control / "reports" / journal.id / "report.md"
-    assert "validate.post after 24h" in report.read_text()
+    assert "validate.post after 24h" in report.read_text() and "Signed off at" in report.read_text()
     assert world.archive.verify() == []
 
 
