@@ -15,6 +15,7 @@ from deploy.probes.bounds import Limits
 from deploy.probes.yamlfiles import PLACEHOLDER
 from deploy.reach import HERE
 from deploy.reports.markdown import table
+from deploy.secret import mask
 from deploy.session import Session
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -34,7 +35,7 @@ def runbook(session: Session, ref: str | None = None) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    return pages.get_template("runbook.md.j2").render(known(session, ref)) + "\n"
+    return mask(pages.get_template("runbook.md.j2").render(known(session, ref))) + "\n"
 
 
 def require_contacts(contacts: Mapping[str, str]) -> None:
@@ -82,7 +83,7 @@ def facts(session: Session) -> Iterator[dict[str, Any]]:
     place = session.environment
     told = {
         "Root folder": place.root,
-        "Repository": place.repository,
+        "Repository": re.sub("//[^/@]*@", "//", place.repository),  # a user's password has no place here
         "Deployed unless told otherwise": place.ref,
         **{f"Hosts: {role}": ", ".join(named) for role, named in place.hosts.items()},
         "Databases": ", ".join(place.databases),

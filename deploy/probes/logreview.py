@@ -102,15 +102,18 @@ scan() {{
         told += [f"{len(hits)} secrets or personal data"] if hits else []
         found = ", ".join([f"{sum(counts.values())} lines", *told])
         if not bad and self.new is not None and not known:
-            return unknown(self.expected, found, _evidence(lines, hits))
-        return (failed if bad else passed)(self.expected, found, _evidence(lines, hits))
+            return unknown(self.expected, found, _evidence(lines, hits, known))
+        return (failed if bad else passed)(self.expected, found, _evidence(lines, hits, known))
 
 
-def _evidence(lines: Sequence[Sequence[str]], hits: Sequence[Sequence[str]]) -> str:
-    """Where something secret is, and what was logged most, what is grave first."""
+def _evidence(lines: Sequence[Sequence[str]], hits: Sequence[Sequence[str]], known: bool) -> str:
+    """Where something secret is, and what was logged most, the grave first; `known`: there is a before to compare."""
     places = [f"{file}, byte {offset}: {kind}" for kind, file, offset in hits[:SHOWN]]
     ordered = sorted(lines, key=lambda row: (row[2] not in GRAVE, -int(row[0])))
-    cells = [(count, level or "-", source or "-", state, text) for count, state, level, source, text in ordered]
+    cells = [
+        (count, level or "-", source or "-", state if known else "-", text)
+        for count, state, level, source, text in ordered
+    ]
     return "\n".join([*places, table(("lines", "level", "source", "seen", "message"), cells[:SHOWN])])
 
 
