@@ -125,6 +125,7 @@ class Deployment:
             "commit": self.commit,
             "deployment": self.id,
             **({"migrations": str(folder / self.system.migrations.folder)} if self.system.migrations else {}),
+            "measure_run": str(self.facts.get("measure", {}).get("run_id", f"measure-{self.release}")),
             **({"trial_run": str(trial["run_id"])} if (trial := self.facts.get("trial", {})).get("run_id") else {}),
         }
         params = {**self.environment.parameters, "load_id": self.data_load or self.load_id}

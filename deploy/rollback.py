@@ -21,7 +21,7 @@ from deploy.view import View
 
 DATA_STEPS = frozenset({"migrate", "load"})  # what a restored database has undone already
 # What stands after the migration in a flow, and is undone before it.
-LATER = frozenset({"load", "start", "switch", "configure", "trial", "switch-schedule", "scale"})
+LATER = frozenset({"load", "start", "switch", "configure", "measure", "trial", "switch-schedule", "scale"})
 
 
 class WayBack:

@@ -57,6 +57,7 @@ class Workflows(Frozen):
     variables: Values = {}
     scale: Values = {}
     trial: Trial = Trial()
+    measure: Trial | None = None  # of the original DAG, as small as the trial: what the optimised one is compared with
     handover: Handover = Handover()
     drain: Drain = Drain()
     metadata: str | None = None

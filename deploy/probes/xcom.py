@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from deploy.probes.airflow import part
 from deploy.probes.airflow_runs import run_path
 from deploy.probes.base import Probe
-from deploy.probes.bounds import Bounded, Limits
+from deploy.probes.bounds import Bounded, Limits, number
 from deploy.probes.reading import every
 from deploy.question import Airflow, Data
 from deploy.result import Verdict, unknown
@@ -73,8 +73,20 @@ class Keys(Probe):
         return every(expected, lines, {"as expected"})
 
 
+class Other(BaseModel):
+    """Another run's task, which pushed a value under the same key."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    dag: str
+    run: str
+    task: str
+
+
 class Value(Bounded, Probe):
-    """A value that a task pushed, or one of its parts (`at: load.seconds`), keeps within bounds."""
+    """A value that a task pushed, or one of its parts (`at: load.seconds`), keeps within bounds.
+
+    With `against` it is judged as a part of what another run's task pushed.
+    """
 
     name: ClassVar[str] = "xcom.value"
     example: ClassVar[str] = "dag: nightly\nrun: '{trial_run}'\ntask: crawl\nkey: stats\nat: rate\nabove: 30"
@@ -83,19 +95,41 @@ class Value(Bounded, Probe):
     task: str
     key: str
     at: str = ""
+    against: Other | None = None
 
-    def ask(self, scope: Scope) -> Airflow:
-        return Airflow(entry_path(scope, self.dag, self.run, self.task, self.key))
+    def ask(self, scope: Scope) -> tuple[Airflow, ...]:
+        own, other = entry_path(scope, self.dag, self.run, self.task, self.key), self.against
+        if other is None:
+            return (Airflow(own),)
+        return Airflow(own), Airflow(entry_path(scope, other.dag, other.run, other.task, self.key))
 
-    def judge(self, found: Data) -> Verdict:
-        if not isinstance(found.value, Mapping):
-            return unknown(self.text(), f"{self.task} pushed no {self.key}")
-        value: Any = found.value.get("value")
-        for name in filter(None, self.at.split(".")):
-            if not isinstance(value, Mapping) or name not in value:
-                return unknown(self.text(), f"there is no {name} in it", shown(value))
-            value = value[name]
-        return self.verdict(value, evidence=shown(found.value.get("value")))
+    def judge(self, *found: Data) -> Verdict:
+        values = []
+        for data, task in zip(found, (self.task, self.against.task if self.against else ""), strict=False):
+            if not isinstance(data.value, Mapping):
+                return unknown(self.text(), f"{task} pushed no {self.key}")
+            try:
+                values.append(inside(data.value.get("value"), self.at))
+            except KeyError as error:
+                return unknown(self.text(), f"there is no {error.args[0]} in it", shown(data.value.get("value")))
+        evidence = " against ".join(shown(data.value["value"]) for data in found if isinstance(data.value, Mapping))
+        return self._compared(values, evidence) if self.against else self.verdict(values[0], evidence=evidence)
+
+    def _compared(self, values: Sequence[Any], evidence: str) -> Verdict:
+        unit = f" of that of {self.against.dag}" if self.against else ""
+        try:
+            return self.verdict(float(number(values[0]) / number(values[1])), unit, evidence)
+        except (ValueError, ArithmeticError) as error:
+            return unknown(self.text(unit), f"not two numbers to compare: {error}", evidence)
+
+
+def inside(value: Any, path: str) -> Any:
+    """The part of a value at `load.seconds`; KeyError names what is not there."""
+    for name in filter(None, path.split(".")):
+        if not isinstance(value, Mapping) or name not in value:
+            raise KeyError(name)
+        value = value[name]
+    return value
 
 
 def kind(value: object) -> str:

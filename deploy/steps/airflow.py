@@ -22,6 +22,7 @@ ENDED = frozenset({"success", "failed"})
 BUSY = ("running", "queued", "restarting")
 GOOD = frozenset({"success", "skipped"})
 MISSING = frozenset({200, 201, 204, 404})
+LONG_AGO = "2000-01-01T00:00:00Z"
 
 
 def part(name: str) -> str:
@@ -116,9 +117,17 @@ def set_pauses(site: Site, wanted: Mapping[str, bool]) -> list[str]:
     return changing
 
 
-def triggering(name: str, run_id: str, conf: Mapping[str, Any]) -> Request:
-    """The request that makes a run of our own name. That it exists already (409) is as good: we were cut off."""
-    body = {"logical_date": None, "dag_run_id": run_id, "conf": dict(conf)}
+def triggering(name: str, run_id: str, conf: Mapping[str, Any], *, first: bool = False) -> Request:
+    """The request that makes a run of our own name. That it exists already (409) is as good: we were cut off.
+
+    With `first` it goes before every run that the schedule owes: the scheduler begins the one that is due longest.
+    """
+    body = {
+        "logical_date": None,
+        "dag_run_id": run_id,
+        "conf": dict(conf),
+        **({"run_after": LONG_AGO} if first else {}),
+    }
     exits = frozenset({200, 201, 409})
     return Request("POST", f"dags/{part(name)}/dagRuns", body, exits=exits, note=f"run {name} as {run_id}")
 
@@ -202,6 +211,12 @@ class DagRun:
         return True
 
 
+def clearing(name: str, run_id: str) -> Request:
+    """The request that has a run done once more, from its first task."""
+    path = f"dags/{part(name)}/dagRuns/{part(run_id)}/clear"
+    return Request("POST", path, {"dry_run": False}, exits=MISSING, note=f"have {run_id} done once more")
+
+
 def waiting(path: str, until: str, note: str) -> Script:
     """A wait, as a plan prints it: until what Airflow tells of a path has this in it (an extended regular expression).
 
@@ -225,22 +240,41 @@ def _named(row: Mapping[str, Any]) -> str:
 def parse_again(site: Site, names: Iterable[str], progress: Progress, timeout: float) -> None:
     """Wait until Airflow has read the DAGs' files anew: variables that they read while being parsed count only then.
 
-    Twice, for what is being parsed while we ask may have begun before our change.
+    Twice, for what is being parsed while we ask may have begun before our change. A file that cannot be imported is not
+    waited for: the items say so.
     """
     for name in names:
-        appear(site, [name], timeout)
-        for _ in range(2):
-            _parsed_anew(site, name, timeout)
-        progress.say(f"{name} is read again")
+        if all(_parsed_anew(site, name, timeout) for _ in range(2)):
+            progress.say(f"{name} is read again")
+        else:
+            progress.say(f"{name} is not read again: there are import errors")
 
 
-def _parsed_anew(site: Site, name: str, timeout: float) -> None:
-    before, give_up = dag(site, name), time.monotonic() + timeout
-    ask_to_parse(site, name)
-    while dag(site, name)["last_parsed_time"] == before["last_parsed_time"]:
+def _parsed_anew(site: Site, name: str, timeout: float) -> bool:
+    """Ask for the DAG and wait for it; False as soon as an import error is told that was not there before."""
+    before, give_up = _parsed(site, name), time.monotonic() + timeout
+    errors = _errors(site) if before else {}
+    if before:
+        ask_to_parse(site, name)
+    while (now := _parsed(site, name)) == before or not now:
+        if _errors(site).items() - errors.items():
+            return False
         if time.monotonic() > give_up:
             raise StepFailed(f"Airflow did not read the DAG {name} again within {timeout:g} s.")
         time.sleep(POLL / 2)
+    return True
+
+
+def _parsed(site: Site, name: str) -> str:
+    """When the DAG was read last; empty where Airflow has none."""
+    found = read(site, f"dags/{part(name)}")
+    return str(found["last_parsed_time"]) if found and not found.get("is_stale") else ""
+
+
+def _errors(site: Site) -> dict[str, str]:
+    """The files that cannot be imported, with the time when that was seen last."""
+    found = read(site, "importErrors") or {}
+    return {str(one["filename"]): str(one["timestamp"]) for one in found.get("import_errors", [])}
 
 
 def ask_to_parse(site: Site, name: str) -> None:

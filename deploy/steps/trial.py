@@ -15,6 +15,7 @@ from deploy.steps.airflow import (
     appear,
     ask_to_parse,
     change,
+    clearing,
     parse_again,
     part,
     pauses,
@@ -44,6 +45,11 @@ class TrialStep(Step):
         return self.trial.dag or workflows(self).optimised
 
     @property
+    def first_id(self) -> str:
+        """The name of the run; further tries have a number after it."""
+        return f"{self.name}-{self.deployment.id}"
+
+    @property
     def known(self) -> Mapping[str, Any]:
         return self.deployment.facts.get(self.name, {})
 
@@ -52,8 +58,8 @@ class TrialStep(Step):
 
     def plan(self) -> list[Command]:
         settings = [setting(name, value, True) for name, value in self.trial.variables.items()]
-        run_id = f"trial-{self.deployment.id}"
-        start = [triggering(self.dag, run_id, self.trial.conf), pausing(self.dag, False)]
+        run_id = self.first_id
+        start = [triggering(self.dag, run_id, self.trial.conf, first=True), pausing(self.dag, False)]
         back = Script("true", note=f"whatever happens: the pause of {self.dag} and the variables as they were found")
         return [*settings, *start, run_ends(self.dag, run_id), back]
 
@@ -66,11 +72,12 @@ class TrialStep(Step):
         appear(site, [self.dag], workflows(self).parse_timeout)
         former = remembered(site, self.trial.variables, known.get("former", {}))
         found = {**pauses(site, [self.dag]), **known.get("pauses", {})}
-        tries, run_id = int(known.get("tries", 1)), str(known.get("run_id", f"trial-{self.deployment.id}"))
+        tries, run_id = int(known.get("tries", 1)), str(known.get("run_id", self.first_id))
         if self.run(run_id).state() == "failed":
             tries += 1
-            run_id = f"trial-{self.deployment.id}-{tries}"
-        return {"run_id": run_id, "tries": tries, "former": former, "pauses": found}
+            run_id = f"{self.first_id}-{tries}"
+        began = known.get("began", datetime.now(UTC).isoformat())
+        return {"run_id": run_id, "tries": tries, "former": former, "pauses": found, "began": began}
 
     def done(self) -> bool:
         """Whether our run has succeeded already, and nothing is left to put back."""
@@ -78,6 +85,8 @@ class TrialStep(Step):
         if not known.get("run_id") or self.run(known["run_id"]).state() != "success":
             return False
         now = values(site, known["former"])
+        if self._others(datetime.fromisoformat(known["began"]), known["run_id"]):
+            return False
         kept = all(equal(now[name], value) for name, value in known["former"].items())
         return kept and pauses(site, known["pauses"]) == known["pauses"]
 
@@ -85,13 +94,11 @@ class TrialStep(Step):
         run = self.run(self.known["run_id"])
         began = datetime.now(UTC)
         with self._small(progress):
-            change(self.deployment.site, triggering(self.dag, run.id, self.trial.conf))
+            change(self.deployment.site, triggering(self.dag, run.id, self.trial.conf, first=True))
             set_pauses(self.deployment.site, {self.dag: False})
             told = self._followed(run, progress)
+        others = self._again(self.known, progress)
         run.require_success(told)
-        others = self._others(began, run.id)
-        if others:
-            progress.say(f"not ours, but begun meanwhile with the trial's values: {', '.join(others)}")
         return {**told, "rows": self._rows(began), "others": others}
 
     @contextmanager
@@ -135,11 +142,27 @@ class TrialStep(Step):
             raise StepFailed("The trial's `rows` query answers nothing; it must answer one number.")
         return int(row[0])
 
+    def _again(self, known: Mapping[str, Any], progress: Progress) -> list[str]:
+        """Have runs of the schedule done once more that worked with the trial's values; which ones.
+
+        Unpausing begins the run that the schedule owes, as soon as ours has ended. The DAG is paused again by now, so
+        they wait for the unpausing that is meant for them. Where it was not paused they go on at once.
+        """
+        others = self._others(datetime.fromisoformat(known["began"]), known["run_id"]) if known.get("began") else []
+        for run_id in others:
+            change(self.deployment.site, clearing(self.dag, run_id))
+        if others:
+            progress.say(f"begun with the trial's values, and done once more without them: {', '.join(others)}")
+        return others
+
     def _others(self, began: datetime, own: str) -> list[str]:
-        """Runs that were not ours: unpausing may begin the one that its schedule owes, with the trial's values."""
+        """Runs of the schedule that were begun since."""
         found = read(self.deployment.site, f"dags/{part(self.dag)}/dagRuns", order_by="-run_after", limit="20")
-        runs = [run for run in (found or {}).get("dag_runs", []) if run["dag_run_id"] != own and run["start_date"]]
-        return [run["dag_run_id"] for run in runs if datetime.fromisoformat(run["start_date"]) >= began]
+        runs = [
+            run for run in (found or {}).get("dag_runs", []) if run["run_type"] == "scheduled" and run["start_date"]
+        ]
+        begun = [run for run in runs if datetime.fromisoformat(run["start_date"]) >= began]
+        return [str(run["dag_run_id"]) for run in begun if run["dag_run_id"] != own]
 
     def undo_plan(self) -> list[Command]:
         former, found = self.known.get("former", {}), self.known.get("pauses", {})
@@ -156,4 +179,5 @@ class TrialStep(Step):
         began = time.monotonic()
         ended = bool(facts.get("run_id")) and self.run(facts["run_id"]).end()
         changed = self._put_back(facts)
+        self._again(facts, progress)
         return {"ended": ended, "variables": changed, "seconds": round(time.monotonic() - began, 3)}

@@ -32,7 +32,7 @@ OURS_ALONE = {
     *("release-back", "services-back", "tables-back", "dag-imports-back", "incident-record"),
 }
 GIVEN = {"root", "releases", "shared", "current", "release", "backups", "control", "mirror", "venv", "python", "system"}
-GIVEN |= {"repository", "ref", "commit", "deployment", "migrations", "trial_run"}
+GIVEN |= {"repository", "ref", "commit", "deployment", "migrations", "trial_run", "measure_run"}
 
 
 def probe_of(item: str) -> object:
