@@ -101,3 +101,33 @@ def test_the_evidence_counts_alike_messages_together() -> None:
 def test_hits_name_file_line_and_pattern() -> None:
     verdict = Clean(paths=("f",)).judge(Output(0, "lines\tf\t9\naws key\tf\t3\n"))
     assert (verdict.status, verdict.evidence) == (FAIL, "f:3: aws key")
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("zone", ["Z", "+00:00", "+02:00"])
+def test_a_large_file_is_read_from_the_beginning_of_the_span_on(place: Path, zone: str) -> None:
+    rest = '"level": "ERROR", "message": "' + "x" * 900
+    many = [
+        f'{{"timestamp": "2026-11-{day:02}T{hour:02}:{minute:02}:00{zone}", {rest}"}}\n'
+        for day in range(1, 11)
+        for hour in range(24)
+        for minute in range(0, 60, 2)
+    ]
+    (place / "large.log").write_text("".join(many))
+    situation = Situation(
+        "logs.levels", "x", FAIL, {"paths": ["{root}/large.log"], "at_most": {"ERROR": 0}}, since="2026-11-10T12:00Z"
+    )
+    (question,) = asked(situation.made(), situation.scope(str(place)))
+    assert isinstance(question, Shell)
+    found = ask_shell(situation, question, place)
+    assert isinstance(found, Output)
+    assert situation.made().judge(found).found == f"{360 if zone != '+02:00' else 300} ERROR"
+    assert (found.out.count("\nline\t") < len(many) / 2) is (zone != "+02:00")
+    (place / "large.log").unlink()
+
+
+def test_more_lines_than_can_be_told_are_too_many_or_unknown() -> None:
+    text = "since\t\nlast\tx\n" + 'line\t{"level": "INFO", "message": "no ERROR"}\n' * 20_000
+    assert Levels(paths=("f",), at_most={"ERROR": 0}).judge(Output(0, text)).status is UNKNOWN
+    more = 'line\t{"level": "ERROR", "message": "bad"}\n'
+    assert Levels(paths=("f",), at_most={"ERROR": 0}).judge(Output(0, text + more)).status is FAIL
