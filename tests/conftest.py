@@ -23,18 +23,26 @@ from deploy.sandbox.postgres import Postgres
 from deploy.secret import Secret
 
 FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "max_connections": "60"}
+TIKI = "tests/tiki"
 
 
 class ByCost(LoadScopeScheduling):
     """Files below tests/engine share a sandbox, which takes long to make: each stays whole, and they come first.
 
-    One Airflow serves all of tests/airflow, on one worker.
+    One Airflow serves all of tests/airflow, on one worker, and one Compose stack all of tests/tiki: what takes longest of
+    all is begun before anything else.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        if nodeid.startswith("tests/airflow/"):
-            return "tests/airflow"
+        for shared in ("tests/airflow", TIKI):
+            if nodeid.startswith(f"{shared}/"):
+                return shared
         return nodeid.partition("::")[0] if nodeid.startswith("tests/engine/") else nodeid
+
+    def _assign_work_unit(self, node: Any) -> None:
+        if TIKI in self.workqueue:
+            self.workqueue.move_to_end(TIKI, last=False)
+        super()._assign_work_unit(node)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -272,8 +272,9 @@ def _parsed(site: Site, name: str) -> str:
 
 
 def _errors(site: Site) -> dict[str, str]:
-    """The files that cannot be imported, with the time when that was seen last."""
-    found = read(site, "importErrors") or {}
+    """The files that cannot be imported, with the time when that was seen last; none while nobody tells."""
+    answer = look(site, "importErrors")
+    found = answer.value if isinstance(answer, Data) and answer.value else {}
     return {str(one["filename"]): str(one["timestamp"]) for one in found.get("import_errors", [])}
 
 

@@ -16,6 +16,7 @@ from deploy.steps.base import Progress
 from deploy.workload import Compose
 
 POLL = 0.5  # seconds between two looks
+TRIES, BETWEEN = 10, 3.0  # how often, and after how many seconds, an Engine that is away is asked again
 STEADY = 3.0  # seconds that a service without a health check must run before it counts as ready
 LAST_LINES = 12
 States = dict[str, tuple[Standing, str]]
@@ -29,6 +30,16 @@ def ask(deployment: Deployment, compose: Compose, question: Docker) -> list[Row]
         raise StepFailed(f"The Docker Engine cannot be asked: {found.why}.")
     assert isinstance(found, Data) and isinstance(found.value, list)
     return found.value
+
+
+def ask_patiently(deployment: Deployment, compose: Compose, question: Docker) -> list[Row]:
+    """What the Engine answers, after a while: its daemon may be starting again. StepFailed when it stays away."""
+    for _ in range(TRIES):
+        try:
+            return ask(deployment, compose, question)
+        except StepFailed:
+            time.sleep(BETWEEN)
+    return ask(deployment, compose, question)
 
 
 class Watch:

@@ -12,7 +12,7 @@ from deploy.containers import Standing, absent, standing
 from deploy.errors import CommandFailed, ConfigError, StepFailed
 from deploy.question import Docker
 from deploy.steps.base import Facts, Progress, Step
-from deploy.steps.readiness import Watch, ask
+from deploy.steps.readiness import Watch, ask_patiently
 from deploy.workload import Compose
 
 LINK = "stack"  # below the root: the release whose stores run
@@ -80,14 +80,14 @@ class StackStep(Step):
         return {}
 
     def _running(self) -> list[str]:
-        rows = ask(self.deployment, self.compose, Docker("services", {"services": list(self.names)}))
+        rows = ask_patiently(self.deployment, self.compose, Docker("services", {"services": list(self.names)}))
         return sorted({str(row["service"]) for row in rows if row["state"] in ("running", "restarting", "paused")})
 
     def done(self) -> bool:
         """Whether all are ready as they are, and Compose would make none of them anew."""
         if not self.names:
             return True
-        rows = ask(self.deployment, self.compose, Docker("services", {"services": list(self.names)}))
+        rows = ask_patiently(self.deployment, self.compose, Docker("services", {"services": list(self.names)}))
         ready = all(standing(row, self.compose.once)[0] is Standing.READY and row["image_current"] for row in rows)
         if absent(rows, self.names) or not ready:
             return False
