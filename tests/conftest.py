@@ -29,8 +29,8 @@ TIKI = "tests/tiki"
 class ByCost(LoadScopeScheduling):
     """Files below tests/engine share a sandbox, which takes long to make: each stays whole, and they come first.
 
-    One Airflow serves all of tests/airflow, on one worker, and one Compose stack all of tests/tiki: what takes longest of
-    all is begun before anything else.
+    One Airflow serves all of tests/airflow, on one worker, and one Compose stack all of tests/tiki: what takes longest
+    of all is begun before anything else.
     """
 
     def _split_scope(self, nodeid: str) -> str:

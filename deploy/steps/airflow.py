@@ -274,8 +274,9 @@ def _parsed(site: Site, name: str) -> str:
 def _errors(site: Site) -> dict[str, str]:
     """The files that cannot be imported, with the time when that was seen last; none while nobody tells."""
     answer = look(site, "importErrors")
-    found = answer.value if isinstance(answer, Data) and answer.value else {}
-    return {str(one["filename"]): str(one["timestamp"]) for one in found.get("import_errors", [])}
+    found = answer.value if isinstance(answer, Data) else None
+    rows = found["import_errors"] if isinstance(found, dict) else []
+    return {str(one["filename"]): str(one["timestamp"]) for one in rows}
 
 
 def ask_to_parse(site: Site, name: str) -> None:
