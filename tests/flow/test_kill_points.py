@@ -1,4 +1,7 @@
-"""A deployment that is killed, right before or right after any record of its journal, can be finished or taken back."""
+"""A deployment that is killed, right before or right after any record of its journal, can be finished or taken back.
+
+On any day a part of the records is tried, the others have their turn on the next; `KILL_POINTS=all` tries all of them.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from deploy.errors import ConfigError, DeploymentFailed, LockHeld
 from deploy.operate import unlock
 from tests.flow.ends import Data, assert_as_before, assert_deployed, data
 from tests.flow.world import World, in_child, killed_at
+from tests.points import todays
 
 pytestmark = pytest.mark.live
 
@@ -34,7 +38,7 @@ def test_every_record_of_a_deployment_is_a_kill_point(world: World) -> None:
     assert tuple(number for number, kind in enumerate(kinds, 1) if kind == "step.done") == DONE
 
 
-@pytest.mark.parametrize(("number", "when", "how"), CUTS)
+@pytest.mark.parametrize(("number", "when", "how"), todays(CUTS, 40))
 def test_killed_deployment_is_resumed_or_rolled_back(world: World, number: int, when: str, how: str) -> None:
     before = data(world)
     killed_at(partial(world.deploy, "v2"), number, when, world.folder / "log")
@@ -79,8 +83,11 @@ def test_every_record_of_a_rollback_is_a_kill_point(world: World, ref: str) -> N
 
 @pytest.mark.parametrize(
     ("ref", "when", "number"),
-    [("unhealthy", "before", number) for number in range(HELD, ROLLED_BACK["unhealthy"] + 1)]
-    + [("destructive", "after", number) for number in range(HELD, ROLLED_BACK["destructive"] + 1)],
+    todays(
+        [("unhealthy", "before", number) for number in range(HELD, ROLLED_BACK["unhealthy"] + 1)]
+        + [("destructive", "after", number) for number in range(HELD, ROLLED_BACK["destructive"] + 1)],
+        14,
+    ),
 )
 def test_killed_rollback_is_finished(world: World, ref: str, when: str, number: int) -> None:
     """With the database kept, and with it restored; asked for by resume and by rollback in turns."""
