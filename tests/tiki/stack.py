@@ -140,6 +140,9 @@ class Stack(Checkout):
     def rows(self, query: str, *values: Any, dbname: str = "crawl_data") -> list[tuple[Any, ...]]:
         return super().rows(query, *values, dbname=dbname)
 
+    def value(self, query: str, *values: Any, dbname: str = "crawl_data") -> Any:
+        return super().value(query, *values, dbname=dbname)
+
     def content(self, dbname: str = "crawl_data") -> Any:
         return super().content(dbname)
 
