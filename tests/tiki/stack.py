@@ -28,6 +28,7 @@ SETTINGS = (
 )
 PATIENCE = 1200  # seconds that a command may take on a busy machine
 SETTLED = 300  # seconds until what a command left running has come to rest
+FRESH = 15  # seconds that a token is used
 PRACTICE = "deploy/sandbox/tiki_pipeline"
 EDITS = (  # tokens live for half a minute, so that every deployment outlives several; the shop sells less
     (
@@ -57,6 +58,7 @@ class Stack(Checkout):
 
     through: tuple[str, ...] = ()
     around: dict[str, str] = field(default_factory=dict)
+    token: tuple[str, float] = ("", 0.0)  # for the API, and until when it is used
 
     @classmethod
     def make(cls, folder: Path) -> Stack:
@@ -150,11 +152,15 @@ class Stack(Checkout):
         return {name for (name,) in self.rows("select datname from pg_database where not datistemplate")}
 
     def api(self, path: str) -> Any:
-        """What Airflow tells; None where there is no such thing. With a token of its own each time."""
+        """What Airflow tells; None where there is no such thing."""
+        if time.monotonic() > self.token[1]:
+            self.token = self._log_in(), time.monotonic() + FRESH
+        return fetched(f"{self.variables['SANDBOX_TIKI_API_URL']}/api/v2/{path}", token=self.token[0])
+
+    def _log_in(self) -> str:
         known = self.variables
-        login = {"username": known["SANDBOX_TIKI_AIRFLOW_USER"], "password": known["SANDBOX_TIKI_AIRFLOW_PASSWORD"]}
-        token = fetched(f"{known['SANDBOX_TIKI_API_URL']}/auth/token", json.dumps(login).encode())["access_token"]
-        return fetched(f"{known['SANDBOX_TIKI_API_URL']}/api/v2/{path}", token=token)
+        who = {"username": known["SANDBOX_TIKI_AIRFLOW_USER"], "password": known["SANDBOX_TIKI_AIRFLOW_PASSWORD"]}
+        return str(fetched(f"{known['SANDBOX_TIKI_API_URL']}/auth/token", json.dumps(who).encode())["access_token"])
 
     def pauses(self) -> dict[str, bool]:
         return {name: self.api(f"dags/{name}")["is_paused"] for name in (ORIGINAL, OPTIMISED)}
