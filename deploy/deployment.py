@@ -126,7 +126,7 @@ class Deployment:
             "deployment": self.id,
             **({"migrations": str(folder / self.system.migrations.folder)} if self.system.migrations else {}),
             "measure_run": str(self.facts.get("measure", {}).get("run_id", f"measure-{self.release}")),
-            **({"trial_run": str(trial["run_id"])} if (trial := self.facts.get("trial", {})).get("run_id") else {}),
+            "trial_run": str(self.facts.get("trial", {}).get("run_id", f"trial-{self.id}")),  # else none of that name
         }
         params = {**self.environment.parameters, "load_id": self.data_load or self.load_id}
         return Scope(names=names, since=self.data_since or self.started, params=params)
