@@ -219,16 +219,17 @@ def test_no_secret_is_in_any_command_line(tmp_path: Path) -> None:
     canary = "canary-5d1f0c"
     begun = tmp_path / "begun"
     app = Surroundings((), {}, {"KEY": Secret(canary)})
-    script = f'test "$KEY" && : > {begun}; sh -c "sleep 0.4"; echo "$KEY"'
+    script = f'test "$KEY" && : > {begun}; sh -c "sleep 1.5"; echo "$KEY"'
     answers: list[Output | Unanswered] = []
     asking = threading.Thread(target=lambda: answers.extend(ask(Shell(script, app=True), surroundings=app)))
     asking.start()
-    while not begun.exists() and asking.is_alive():
-        time.sleep(0.005)
-    seen = command_lines()
+    seen = ""
+    while "sleep 1.5" not in seen and asking.is_alive():
+        seen = command_lines()
+    assert begun.exists()
     asking.join()
     assert said(answers[0]) == canary + "\n"
-    assert "sleep" in seen and canary not in seen
+    assert "sleep 1.5" in seen and canary not in seen
 
 
 def test_a_question_leaves_no_process_behind(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def test_every_record_of_a_deployment_is_a_kill_point(world: World) -> None:
     assert tuple(number for number, kind in enumerate(kinds, 1) if kind == "step.done") == DONE
 
 
-@pytest.mark.parametrize(("number", "when", "how"), todays(CUTS, 40))
+@pytest.mark.parametrize(("number", "when", "how"), todays(CUTS, 20))
 def test_killed_deployment_is_resumed_or_rolled_back(world: World, number: int, when: str, how: str) -> None:
     before = data(world)
     killed_at(partial(world.deploy, "v2"), number, when, world.folder / "log")
@@ -86,7 +86,7 @@ def test_every_record_of_a_rollback_is_a_kill_point(world: World, ref: str) -> N
     todays(
         [("unhealthy", "before", number) for number in range(HELD, ROLLED_BACK["unhealthy"] + 1)]
         + [("destructive", "after", number) for number in range(HELD, ROLLED_BACK["destructive"] + 1)],
-        14,
+        8,
     ),
 )
 def test_killed_rollback_is_finished(world: World, ref: str, when: str, number: int) -> None:

@@ -12,6 +12,7 @@ from deploy.backups.content import Connection
 from deploy.errors import DeploymentFailed
 from tests.flow.ends import assert_as_before, assert_deployed, data
 from tests.flow.world import KILLED, World, in_child, kill_self, killed_after
+from tests.points import todays
 
 pytestmark = pytest.mark.live
 
@@ -22,7 +23,7 @@ WITHIN_RESTORE = [round(RANDOM.uniform(0, 0.6), 3) for _ in range(4)]
 
 
 @pytest.mark.parametrize("forward", [True, False], ids=["resumed", "rolled back"])
-@pytest.mark.parametrize(("step", "delay"), MOMENTS)
+@pytest.mark.parametrize(("step", "delay"), todays(MOMENTS, 5))
 def test_death_within_a_step(world: World, step: str, delay: float, forward: bool) -> None:
     before = data(world)
     killed_after(partial(world.deploy, "v2"), f"step.intended {step}", delay, world.folder / "log")

@@ -17,6 +17,7 @@ from deploy.result import Status
 from tests.flow.ends import data
 from tests.flow.fleet.world import FleetWorld
 from tests.flow.world import Silent, around_records
+from tests.points import todays
 from tests.ssh.world import Host
 
 pytestmark = pytest.mark.live
@@ -39,8 +40,10 @@ def nothing(name: str, count: int) -> None:
     pass
 
 
-@pytest.mark.parametrize("how", ["DROP", "RST"])
-@pytest.mark.parametrize("step", ["release", "stop", "switch", "start"])
+LOSSES = [(step, how) for step in ("release", "stop", "switch", "start") for how in ("DROP", "RST")]
+
+
+@pytest.mark.parametrize(("step", "how"), todays(LOSSES, 4))
 def test_host_lost_in_the_middle_of_a_step(world: FleetWorld, step: str, how: str) -> None:
     v1, lost = [world.releases["v1"]] * 3, world.fleet.hosts[1]
     before = data(world)

@@ -27,7 +27,7 @@ def test_every_record_of_a_deployment_to_a_fleet_is_a_kill_point(world: FleetWor
     assert len(world.deploy("v2").records) == RECORDS
 
 
-@pytest.mark.parametrize(("number", "how"), todays(POINTS, 6))
+@pytest.mark.parametrize(("number", "how"), todays(POINTS, 4))
 def test_operator_killed_and_another_one_takes_over(
     world: FleetWorld, number: int, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,7 +42,7 @@ def test_a_fault_is_alerted_once_and_its_end_too(world: World) -> None:
         assert {each["item"] for each in found["open"]} >= {"database-alive@localhost", "records@localhost"}
         back(world)
         here.round(operate.now_utc())
-        assert_told(world.invoke("monitor", "--alert", **routes), 0, "4 passed")
+        assert_told(world.invoke("monitor", "--alert", **routes), 0, "6 passed")
         assert ids(posted[-1]["message"]) == ["database-alive@localhost#2", "records@localhost#2"]
         assert posted[-1]["type"] == "success"
     assert "canary" not in (folder_of(world) / FILE).read_text()
