@@ -20,7 +20,7 @@ pytestmark = pytest.mark.live
 def loading(made: Deployment, dag: str) -> LoadStep:
     load = Load.model_validate(
         {"database": "airflow", "count": "select count(*) from dag where :load_id <> ''",
-         "airflow": {"dag": dag, "conf": {"ref": "{ref}", "size": 2}, "timeout": 60}}
+         "airflow": {"dag": dag, "conf": {"ref": "{ref}", "size": 2}, "timeout": 240}}
     )  # fmt: skip
     return LoadStep(replace(made, system=made.system.model_copy(update={"load": load})))
 

@@ -91,13 +91,13 @@ def ran(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Site:
         site.execute(triggering(dag, run, conf))
     set_pauses(site, {"shop_original": False, "shop_fails": False, "shop_slow": True})
     for dag, run in (("shop_original", "t1"), ("shop_fails", "f1")):
-        DagRun(site, dag, run).follow(Said(), 60)
+        DagRun(site, dag, run).follow(Said(), 240)
     return site
 
 
 def until_clean(server: Server, site: Site) -> None:
     (server.folder / "dags" / "broken.py").unlink(missing_ok=True)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while read(site, "importErrors")["total_entries"]:
         assert time.monotonic() < deadline
         time.sleep(0.5)

@@ -51,7 +51,7 @@ def test_variables_are_set_read_back_and_put_back(deployment: Make) -> None:
 
 def test_a_trial_runs_with_its_own_values_and_leaves_nothing_behind(deployment: Make) -> None:
     rows = "select count(*) from dag_run where start_date >= :since and run_id like 'trial-%'"
-    made = deployment(trial={"variables": {"shop_items": "3"}, "timeout": 60, "database": "airflow", "rows": rows})
+    made = deployment(trial={"variables": {"shop_items": "3"}, "timeout": 240, "database": "airflow", "rows": rows})
     site, said = made.site, Said()
     set_pauses(site, {"shop_optimised": True})
     set_values(site, {"shop_items": "7"})
