@@ -89,7 +89,10 @@ class Here:
         """A sign of life on a file, if its text is still this one."""
         if self.text(name) != text:
             return False
-        os.utime(self.folder / name)
+        try:
+            os.utime(self.folder / name)
+        except FileNotFoundError:
+            return False
         return True
 
     def remove(self, name: str, text: str) -> bool:
@@ -112,6 +115,20 @@ class Here:
     def refresh(self) -> None:
         """Nothing to do: this is the folder itself."""
 
+
+CLAIM = f"""
+draft=.$$.draft
+trap 'rm -f "$draft"' EXIT
+printf %s {{text}} >"$draft"
+ln "$draft" {{name}} 2>/dev/null || {{{{
+  [ ! -e {{name}} ] || exit {NO}
+  ln "$draft" {{name}}
+}}}}"""
+
+# what is given back in between must not come into being again, so `touch` makes no file
+TOUCH = f"""
+[ "$(cat {{name}} 2>/dev/null)" = {{text}} ] || exit {NO}
+touch -c {{name}}"""
 
 RECORD = """
 mkdir -p -m 700 -- "$(dirname {name})"
@@ -145,9 +162,7 @@ class There:
         return None if done.exit == NO else done.out
 
     def claim(self, name: str, text: str) -> bool:
-        draft = f".{name}.$$"
-        work = f"printf %s {_q(text)} >{draft}\nif ln {draft} {_q(name)} 2>/dev/null; then c=0; else c={NO}; fi"
-        return self._run(f"{work}\nrm -f {draft}\nexit $c").exit == 0
+        return self._run(CLAIM.format(name=_q(name), text=_q(text))).exit == 0
 
     def replace(self, name: str, text: str) -> None:
         self._run(f"printf %s {_q(text)} >{_q(name)}.new\nmv -f -- {_q(name)}.new {_q(name)}")
@@ -168,7 +183,7 @@ class There:
         self.mirror.cut(name, size)
 
     def touch(self, name: str, text: str) -> bool:
-        return self._run(f'[ "$(cat {_q(name)} 2>/dev/null)" = {_q(text)} ] || exit {NO}\ntouch {_q(name)}').exit == 0
+        return self._run(TOUCH.format(name=_q(name), text=_q(text))).exit == 0
 
     def remove(self, name: str, text: str) -> bool:
         return self._run(f'[ "$(cat {_q(name)} 2>/dev/null)" = {_q(text)} ] || exit {NO}\nrm {_q(name)}').exit == 0

@@ -42,6 +42,9 @@ class Holder:
         return f"{self.owner} on {self.host} (pid {self.pid}), deploying {self.deployment} since {self.since}"
 
 
+UNKNOWN = Holder("somebody unknown", "an unknown host", 0, "", "something", 0, "an unknown time")
+
+
 def process_start(pid: int) -> str:
     """When a process of this machine started, in its kernel's or ps's own words; empty when there is none."""
     stat = Path(f"/proc/{pid}/stat")
@@ -90,8 +93,12 @@ class Lock:
         return self.mine.token
 
     def holder(self) -> Holder | None:
+        """Who has the lock; UNKNOWN, who lives by the file's age, when it does not say so."""
         text = self.control.text(NAME)
-        return Holder(**json.loads(text)) if text else None
+        try:
+            return None if text is None else Holder(**json.loads(text))
+        except (ValueError, TypeError):
+            return UNKNOWN
 
     def alive(self, holder: Holder) -> bool:
         """Whether the holder still works: asked of its process here, of its heartbeat when it is elsewhere."""

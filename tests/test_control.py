@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -119,3 +121,36 @@ def test_the_far_clock_tells_how_old_a_heartbeat_is(tmp_path: Path, control: The
     age = control.age("lock")
     assert age is not None and age > STALE
     assert control.age("none") is None
+
+
+def test_a_heartbeat_that_meets_the_release_leaves_no_lock_behind(
+    tmp_path: Path, control: There, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lock is given back after the heartbeat has read it and before it touches it: a `cat` that removes it."""
+    lock = Lock(control, "one")
+    lock.take()
+    reader = tmp_path / "bin/cat"
+    reader.parent.mkdir()
+    reader.write_text(f'#!/bin/sh\n{shutil.which("cat")} "$@"\nrm -f "$@"\n')
+    reader.chmod(0o755)
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", f"{reader.parent}:{os.environ['PATH']}")
+        with contextlib.suppress(LockHeld):
+            lock.renew()
+    assert not (tmp_path / "far/lock").exists()
+
+
+def test_a_lock_that_cannot_be_made_is_an_error_and_not_somebody_elses(
+    tmp_path: Path, control: There, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "bin/ln"
+    broken.parent.mkdir()
+    broken.write_text("#!/bin/sh\necho 'ln: Operation not permitted' >&2\nexit 1\n")
+    broken.chmod(0o755)
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", f"{broken.parent}:{os.environ['PATH']}")
+        with pytest.raises(OSError, match="not permitted"):
+            Lock(control, "one").take()
+    assert not list((tmp_path / "far").glob(".*"))
+    with Lock(control, "two") as lock:
+        assert lock.token == 1

@@ -90,6 +90,24 @@ def test_a_lock_that_was_taken_away_is_noticed_and_not_released(tmp_path: Path) 
         assert holder and holder.deployment == "two"
 
 
+@pytest.mark.parametrize("text", ["", "half a rec", "[1]", "{}"])
+def test_a_lock_that_names_no_holder_is_kept_while_it_is_fresh_and_then_unlocked(tmp_path: Path, text: str) -> None:
+    lock = Lock(tmp_path, "one")
+    lock.path.write_text(text)
+    with pytest.raises(LockHeld, match="Held by somebody unknown"):
+        lock.take()
+    with pytest.raises(LockHeld, match="Nothing was unlocked"):
+        lock.break_dead()
+    old = time.time() - STALE - 1
+    os.utime(lock.path, (old, old))
+    with pytest.raises(LockHeld, match=r"Left by somebody unknown.*`invoke deploy.unlock`"):
+        lock.take()
+    assert lock.break_dead()
+    assert (tmp_path / "lock.broken").read_text() == text
+    with lock:
+        assert lock.token == 1
+
+
 def compete(folder: str, barrier: Any, won: Any) -> None:
     barrier.wait()
     try:
