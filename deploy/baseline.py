@@ -11,7 +11,7 @@ from deploy.checklists.item import Item
 from deploy.errors import ConfigError
 from deploy.journal import Journal
 from deploy.probes.change import Compared
-from deploy.question import Question, Rows, Unanswered
+from deploy.question import Answer, Question, Shell, Unanswered
 from deploy.reach import HERE
 from deploy.scope import Scope
 from deploy.site import Site
@@ -25,36 +25,43 @@ def compared(items: Iterable[Item]) -> list[Item]:
 
 
 def measure(items: Sequence[Item], site: Site, scope: Scope) -> dict[str, Any]:
-    """Measure now what items are going to be compared with: `numbers` by item, and `lacking`, why there are none."""
-    asked = [(item, question) for item in compared(items) for question in _questions(item, scope)]
-    answers = site.answer([(HERE, question) for _, question in asked])
+    """Measure now what items are going to be compared with: `numbers` by item, and `lacking`, why there are none.
+
+    What several hosts measure counts together; where one of them gives no answer, there is no baseline.
+    """
+    wanted = compared(items)
+    asked = [(item, *each) for item in wanted for each in _questions(item, site, scope)]
+    answers = site.answer([(host, question) for _, host, question in asked])
     numbers: dict[str, list[float]] = {}
-    lacking = {item.id: "nothing was asked" for item in compared(items)}
-    for (item, _), answer in zip(asked, answers, strict=True):
+    lacking = {item.id: "nothing was asked" for item in wanted} | {item.id: "" for item, _, _ in asked}
+    for (item, _, _), answer in zip(asked, answers, strict=True):
         try:
-            numbers[item.id] = list(_measured(item, answer))
-            del lacking[item.id]
+            numbers.setdefault(item.id, []).extend(_measured(item, answer))
         except ValueError as error:
             lacking[item.id] = str(error)
-    return {"numbers": numbers, "lacking": lacking}
+    lacking = {name: why for name, why in lacking.items() if why}
+    return {"numbers": {name: each for name, each in numbers.items() if name not in lacking}, "lacking": lacking}
 
 
-def _questions(item: Item, scope: Scope) -> Sequence[Question]:
-    """What its probe asks about the span before now."""
+def _questions(item: Item, site: Site, scope: Scope) -> Sequence[tuple[str, Question]]:
+    """What its probe asks about the span before now, at each host where it reads files."""
     assert isinstance(item.probe, Compared)
     try:
         asked = item.probe.ask(replace(scope, since=datetime.now(UTC) - item.probe.span))
     except ConfigError:
         return ()  # a name that only a deployed release gives; told by the item itself later on
-    return asked if isinstance(asked, tuple) else (asked,)
+    questions = asked if isinstance(asked, tuple) else (asked,)
+    return [(host, each) for each in questions for host in _hosts(item, each, site)]
 
 
-def _measured(item: Item, answer: object) -> tuple[float, ...]:
+def _hosts(item: Item, question: Question, site: Site) -> Sequence[str]:
+    return site.hosts(item.on) if isinstance(question, Shell) else (HERE,)
+
+
+def _measured(item: Item, answer: Answer | Unanswered) -> tuple[float, ...]:
     assert isinstance(item.probe, Compared)
     if isinstance(answer, Unanswered):
         raise ValueError(answer.why)
-    if not isinstance(answer, Rows):
-        raise ValueError("no rows were answered")
     return item.probe.measured(answer)
 
 

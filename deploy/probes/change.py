@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field
 
 from deploy import duration
 from deploy.errors import ConfigError
+from deploy.probes.base import Probe
 from deploy.probes.bounds import number, shown
 from deploy.probes.sql import Query, statement
 from deploy.question import Rows, Sql
@@ -29,7 +30,7 @@ def _span(text: str) -> str:
     return text
 
 
-class Compared(Query):
+class Compared(Probe):
     """What comparisons share: with what, in which direction it is worse, and when a change counts.
 
     `against: baseline` is what was measured before the deployment, over the span `before`; numbers in its place are a
@@ -47,7 +48,7 @@ class Compared(Query):
         """How far back a baseline looks."""
         return duration.parse(self.before)
 
-    def measured(self, rows: Rows) -> tuple[float, ...]:
+    def measured(self, answer: Any) -> tuple[float, ...]:
         """What an answer measured, as numbers; also what a baseline keeps. Raises ValueError for no numbers."""
         raise NotImplementedError
 
@@ -62,36 +63,25 @@ class Compared(Query):
     def expected(self) -> str:
         return f"not {self.worse} than before the deployment"
 
-    def judge_rows(self, rows: Rows) -> Verdict:
+    def judge_change(self, answer: Any) -> Verdict:
         if self.against == "baseline":
             return unknown(self.expected, "nothing was measured before the deployment")
         try:
-            after = self.measured(rows)
+            after = self.measured(answer)
         except ValueError as error:
             return unknown(self.expected, f"no number to judge: {error}")
         lacking = self.lacking(self.against, after)
         return unknown(self.expected, lacking) if lacking else self.compare(self.against, after)
 
 
-class Samples(Compared):
-    """A duration, or any measure of single things, did not get worse: Mann-Whitney's test of the samples.
+class Distribution(Compared):
+    """A measure of single things, compared by Mann-Whitney's test of the samples.
 
     `effect` is the rank-biserial correlation from which on a change counts: 0 is none, 1 is all above all before.
     """
 
-    name: ClassVar[str] = "sql.samples"
-    example: ClassVar[str] = (
-        "sql: select seconds from job where ended >= :since\nagainst: baseline\nworse: higher\nat_least: 20\nunit: ' s'"
-    )
     effect: float = Field(0.3, gt=0, le=1)
     unit: str = ""
-
-    def ask(self, scope: Scope) -> Sql | tuple[()]:
-        wanted = f"select * from (\n{statement(self.sql, scope)}\n) sample limit {MOST}"
-        return self.question(scope, wanted)
-
-    def measured(self, rows: Rows) -> tuple[float, ...]:
-        return tuple(float(number(row[0])) for row in rows.sets[0] if row[0] is not None)
 
     def lacking(self, before: Sequence[float], after: Sequence[float]) -> str:
         return _few(self.at_least, len(before), len(after))
@@ -111,7 +101,29 @@ class Samples(Compared):
         return judged(not bad, f"{self.expected}, by an effect of {self.effect:g} or more", told, evidence)
 
 
-class Proportion(Compared):
+class Samples(Distribution, Query):
+    """A duration, or any measure of single things, did not get worse: Mann-Whitney's test of the samples.
+
+    `effect` is the rank-biserial correlation from which on a change counts: 0 is none, 1 is all above all before.
+    """
+
+    name: ClassVar[str] = "sql.samples"
+    example: ClassVar[str] = (
+        "sql: select seconds from job where ended >= :since\nagainst: baseline\nworse: higher\nat_least: 20\nunit: ' s'"
+    )
+
+    def ask(self, scope: Scope) -> Sql | tuple[()]:
+        wanted = f"select * from (\n{statement(self.sql, scope)}\n) sample limit {MOST}"
+        return self.question(scope, wanted)
+
+    def measured(self, answer: Rows) -> tuple[float, ...]:
+        return tuple(float(number(row[0])) for row in answer.sets[0] if row[0] is not None)
+
+    def judge_rows(self, rows: Rows) -> Verdict:
+        return self.judge_change(rows)
+
+
+class Proportion(Compared, Query):
     """A rate did not get worse: a test of two proportions. The query gives how many there were, and of how many.
 
     `effect` is the difference of the rates from which on a change counts: 0.05 is five points of a hundred.
@@ -128,10 +140,14 @@ class Proportion(Compared):
     def ask(self, scope: Scope) -> Sql | tuple[()]:
         return self.question(scope, self.sql)
 
-    def measured(self, rows: Rows) -> tuple[float, ...]:
-        if len(rows.sets[0]) != 1 or len(rows.sets[0][0]) != 2:
+    def judge_rows(self, rows: Rows) -> Verdict:
+        return self.judge_change(rows)
+
+    def measured(self, answer: Rows) -> tuple[float, ...]:
+        rows = answer.sets[0]
+        if len(rows) != 1 or len(rows[0]) != 2:
             raise ValueError("the query should give one row: how many, and of how many")
-        some, whole = (float(number(value)) for value in rows.sets[0][0])
+        some, whole = (float(number(value)) for value in rows[0])
         if not 0 <= some <= whole:
             raise ValueError(f"{some:g} of {whole:g} is no share")
         return some, whole

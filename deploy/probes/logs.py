@@ -57,7 +57,7 @@ class Json(Probe):
     lines: int = Field(1000, ge=1)
 
     def ask(self, scope: Scope) -> Shell:
-        return Shell(_each_file(scope, self.paths, f'tail -n {self.lines} -- "$file" || exit 3'))
+        return Shell(each_file(scope, self.paths, f'tail -n {self.lines} -- "$file" || exit 3'))
 
     def judge(self, output: Output) -> Verdict:
         lines = [line for line in output.out.splitlines() if line.strip()]
@@ -66,7 +66,7 @@ class Json(Probe):
         )
         if not lines:
             return unknown(expected, "no log lines")
-        odd = [n for n, line in enumerate(lines, 1) if not set(self.fields) <= set(_object(line, ()))]
+        odd = [n for n, line in enumerate(lines, 1) if not set(self.fields) <= set(parsed(line, ()))]
         share = 1 - len(odd) / len(lines)
         evidence = f"not so: lines {', '.join(map(str, odd[:20]))} of the {len(lines)} read" if odd else ""
         return judged(share >= self.share_at_least, expected, f"{share:.1%} of {len(lines)} lines", evidence)
@@ -102,7 +102,7 @@ scan() {{
   printf '%s\\n' "$hits" | allowed | sed 's/:.*//' |
     while IFS= read -r line; do printf '%s\\t%s\\t%s\\n' "$kind" "$file" "$line"; done
 }}"""
-        return Shell(f"{report}\n{_each_file(scope, self.paths, body)}", app=bool(self.variables), timeout=60)
+        return Shell(f"{report}\n{each_file(scope, self.paths, body)}", app=bool(self.variables), timeout=60)
 
     def judge(self, output: Output) -> Verdict:
         expected, found = "no secret and no personal data", [line for line in words(output) if len(line) == 3]
@@ -138,16 +138,16 @@ printf '%s\\n' "$hits" | sed 's/^/line	/'"""
         told = f"{since:%Y-%m-%dT%H:%M}" if since else ""
         head = f"{needs('awk', 'cat', 'grep', 'head', 'sed', 'tail', 'tr', 'wc')}\nsince={told}\n{BEGIN}"
         span = f"printf 'since\\t%s\\n' '{since.isoformat() if since else ''}'"
-        return Shell(f"{head}\n{span}\n{_each_file(scope, self.paths, body)}", timeout=120, limit=MOST_BYTES)
+        return Shell(f"{head}\n{span}\n{each_file(scope, self.paths, body)}", timeout=120, limit=MOST_BYTES)
 
     def judge(self, output: Output) -> Verdict:
         expected = ", ".join(f"at most {most} {level}" for level, most in self.at_most.items())
         kinds = [line.partition("\t")[::2] for line in output.out.splitlines()]
         since = next((datetime.fromisoformat(text) for kind, text in kinds if kind == "since" and text), None)
-        if not any(kind == "last" and text.strip() and not _before(text, since) for kind, text in kinds):
+        if not any(kind == "last" and text.strip() and not written_before(text, since) for kind, text in kinds):
             return unknown(expected, f"no log lines since {since:%Y-%m-%d %H:%M}" if since else "no log lines")
         lines = [text for kind, text in kinds if kind == "line"]
-        seen = [_level(text, self.at_most) for text in lines if not _before(text, since)]
+        seen = [_level(text, self.at_most) for text in lines if not written_before(text, since)]
         counts, messages = Counter(level for level, _ in seen), Counter(seen)
         found = ", ".join(f"{counts[level]} {level}" for level in self.at_most)
         evidence = "\n".join(f"{n} x {level}: {message}" for (level, message), n in messages.most_common(20) if level)
@@ -168,7 +168,7 @@ class Rotated(Probe):
     def ask(self, scope: Scope) -> Shell:
         wanted = f"for path in {quote(scope, *self.paths)}; do printf 'path\\t%s\\n' \"$path\"; done"
         body = """sed 's/^/policy	/' <"$file" || exit 3"""
-        return Shell(f"{wanted}\n{_each_file(scope, self.policies, body)}")
+        return Shell(f"{wanted}\n{each_file(scope, self.policies, body)}")
 
     def judge(self, output: Output) -> Verdict:
         kinds = [line.partition("\t")[::2] for line in output.out.splitlines()]
@@ -181,7 +181,7 @@ class Rotated(Probe):
         return every("a rotation policy", [("rotated" if p in named else "not rotated", p) for p in paths], {"rotated"})
 
 
-def _each_file(scope: Scope, paths: Paths, body: str) -> str:
+def each_file(scope: Scope, paths: Paths, body: str) -> str:
     """A loop over the files that there are; one that may not be read spoils the answer."""
     return f"""for file in {globs(scope, *paths)}; do
   [ -e "$file" ] || continue
@@ -190,7 +190,7 @@ def _each_file(scope: Scope, paths: Paths, body: str) -> str:
 done"""
 
 
-def _object(line: str, otherwise: Any) -> Any:
+def parsed(line: str, otherwise: Any) -> Any:
     try:
         found = json.loads(line)
     except ValueError:
@@ -201,7 +201,7 @@ def _object(line: str, otherwise: Any) -> Any:
 TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?")
 
 
-def _before(line: str, since: datetime | None) -> bool:
+def written_before(line: str, since: datetime | None) -> bool:
     """Whether a line was surely written before then: one without a time counts as new, one without a zone is UTC."""
     match = TIME.search(line)
     if since is None or not match:
@@ -215,7 +215,7 @@ def _before(line: str, since: datetime | None) -> bool:
 
 def _level(line: str, levels: Mapping[str, int]) -> tuple[str, str]:
     """Level and message of a line; numbers in the message are alike. No level where the word only occurs in it."""
-    record = _object(line, {})
+    record = parsed(line, {})
     level = str(record.get("level", ""))
     if not record:
         match = re.search(rf"\b({'|'.join(map(re.escape, levels))})\b", line)

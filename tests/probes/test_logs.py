@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ VALUE = "value-of-the-variable"
 GOOD, PLAIN, LEAKY, CLOSED = "{root}/good*.log", "{root}/plain.log", "{root}/leaky.log", "{root}/closed.log"
 FIELDS = {"fields": ["timestamp", "level", "message"]}
 ERRORS = {"at_most": {"ERROR": 0, "WARNING": 1}}
+TIMED = {"paths": ["{root}/timed.log*"], "field": "seconds", "at_least": 3}
 ROTATED = {"paths": ["{root}/good-1.log"], "policies": ["{root}/rotate.d/*"]}
 
 SITUATIONS = [
@@ -44,6 +46,15 @@ SITUATIONS = [
     Situation("logs.levels", "unknown-no-lines", UNKNOWN, {"paths": ["{root}/empty.log"], **ERRORS}),
     Situation("logs.levels", "missing", UNKNOWN, {"paths": [GOOD], **ERRORS}, without=("grep",)),
     Situation("logs.levels", "denied", UNKNOWN, {"paths": [CLOSED], **ERRORS}, as_nobody=True),
+    Situation("logs.samples", "holds", PASS, {**TIMED, "against": [1, 2, 3, 4, 5, 6]}),
+    Situation("logs.samples", "holds-since", PASS, {**TIMED, "against": [4, 5, 6]}, since="2026-11-23T04:00+00:00"),
+    Situation("logs.samples", "fails", FAIL, {**TIMED, "against": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]}),
+    Situation("logs.samples", "unknown-few", UNKNOWN, {**TIMED, "against": [1, 2]}),
+    Situation(
+        "logs.samples", "unknown-broken", UNKNOWN, {**TIMED, "paths": ["{root}/broken.gz"], "against": [1, 2, 3]}
+    ),
+    Situation("logs.samples", "missing", UNKNOWN, {**TIMED, "against": [1, 2, 3]}, without=("gzip",)),
+    Situation("logs.samples", "denied", UNKNOWN, {**TIMED, "paths": [CLOSED], "against": [1, 2, 3]}, as_nobody=True),
     Situation("logs.rotated", "holds", PASS, ROTATED),
     Situation("logs.rotated", "fails", FAIL, {**ROTATED, "paths": ["{root}/other/x.log"]}),
     Situation("logs.rotated", "missing", UNKNOWN, {**ROTATED, "policies": ["{root}/none.d/*"]}),
@@ -67,6 +78,11 @@ def logs(place: Path) -> Path:
         "empty.log": "",
         "rotate.d/engine": f'# {place}/other/*.log {{\n"{place}/*.log" {{\n  weekly\n}}\n',
     }
+    files["timed.log"] = (
+        "".join(line(hour, "INFO", f'", "seconds": {hour}, "more": "') for hour in range(3, 7)) + "no\n"
+    )
+    (place / "timed.log.1.gz").write_bytes(gzip.compress(line(2, "INFO", '", "seconds": 2.5, "more": "').encode()))
+    (place / "broken.gz").write_bytes(gzip.compress(line(2, "INFO", "done").encode())[:-9])
     for name, text in files.items():
         (place / name).parent.mkdir(exist_ok=True)
         (place / name).write_text(text)
