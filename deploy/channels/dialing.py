@@ -21,6 +21,13 @@ T = TypeVar("T")
 ERRORS = (OSError, EOFError, paramiko.SSHException)
 DROPPED = 12  # tries at a host that hangs up before it greets: sshd does so at random when many connect at once
 PAUSE = (0.05, 0.3)  # seconds between tries: some jitter, so that many clients do not come back together
+LOCKED = ("the key needs its passphrase", "Give the key to ssh-agent (ssh-add), and leave `identity` out.")
+TOO_MANY = (
+    "it hung up while keys were shown to it",
+    "It may allow fewer tries than the agent has keys: name the file of the right one (`identity`).",
+)
+NO_KEY = ("there is no key to log in with", "Give one to ssh-agent (ssh-add), or name its file (`identity`).")
+SAID = {"No existing session": TOO_MANY, "No authentication methods available": NO_KEY}  # by paramiko
 
 
 def patiently(connect: Callable[[], T], host: str, ssh: Ssh) -> T:
@@ -39,6 +46,8 @@ def patiently(connect: Callable[[], T], host: str, ssh: Ssh) -> T:
 def _tries(error: Exception, retries: int) -> int:
     if isinstance(error, socket.gaierror | paramiko.AuthenticationException | FileNotFoundError | PermissionError):
         return 0
+    if str(error) in SAID:
+        return 0
     if isinstance(error, EOFError | ConnectionResetError | paramiko.SSHException) and retries:
         return 0 if isinstance(error, paramiko.ChannelException) else DROPPED
     return retries
@@ -53,7 +62,7 @@ def _words(error: Exception, ssh: Ssh) -> tuple[str, str]:
     for kind, words in _KNOWN.items():
         if isinstance(error, kind):
             return words(error, ssh)
-    return str(error) or type(error).__name__, ""
+    return SAID.get(str(error), (str(error) or type(error).__name__, ""))
 
 
 def _os_error(error: Any, ssh: Ssh) -> tuple[str, str]:
@@ -74,10 +83,7 @@ def _denied(error: Any, ssh: Ssh) -> tuple[str, str]:
 _KNOWN: dict[type[Exception], Callable[[Any, Ssh], tuple[str, str]]] = {
     socket.gaierror: lambda error, ssh: ("its name does not resolve", "Check the spelling of the host."),
     TimeoutError: lambda error, ssh: (f"no answer within {ssh.connect_timeout:g} s", "Is it up, and is port 22 open?"),
-    paramiko.PasswordRequiredException: lambda error, ssh: (
-        "the key needs its passphrase",
-        "Give the key to ssh-agent (ssh-add), and leave `identity` out.",
-    ),
+    paramiko.PasswordRequiredException: lambda error, ssh: LOCKED,
     paramiko.AuthenticationException: _denied,
     paramiko.ChannelException: lambda error, ssh: (f"its gateway cannot reach it ({error.text})", ""),
     ConnectionResetError: lambda error, ssh: ("it closed the connection before it greeted", ""),

@@ -29,6 +29,7 @@ from deploy.errors import Unreachable
 MASTER = 'exec 3<&0; "$@" </dev/null 3<&- & p=$!; ( read -r _ <&3; kill $p ) & wait $p; c=$?; kill $!; exit $c'
 FINAL = re.compile(
     "Host key verification failed|Permission denied|Could not resolve|Bad configuration|No such file|forwarding failed"
+    "|Too many authentication failures"
 )
 HANGS_UP = re.compile(r"kex_exchange_identification|Connection (closed|reset) by")
 CONFIGURATION = "config"
@@ -144,11 +145,15 @@ class OpenSsh:
         return None
 
     def _explained(self, said: str) -> Unreachable:
-        from deploy.channels import trust
+        from deploy.channels import dialing, trust
 
         if "Host key verification failed" in said and (why := trust.distrusted(self.host, self.ssh)):
             return why
         lines = [line.removeprefix("ssh: ") for line in said.splitlines() if line.strip()]
+        if "Too many authentication failures" in said:
+            return Unreachable(self.host, *dialing.TOO_MANY)
+        if "Permission denied" in said and self.ssh.identity and _is_locked(self.ssh.identity):
+            return Unreachable(self.host, *dialing.LOCKED)
         if "Permission denied" in said:  # what comes before it tells of keys that could not be used
             fix = "Does the user there accept the key? Passwords are never used."
             return Unreachable(self.host, "; ".join(lines[-3:]), fix)
@@ -234,6 +239,13 @@ class _Wire:
 
 def _path(given: str | None) -> str | None:
     return f'"{Path(given).expanduser()}"' if given else None
+
+
+def _is_locked(identity: str) -> bool:
+    """Whether a private key file cannot be read without a passphrase."""
+    argv = ["ssh-keygen", "-y", "-P", "", "-f", str(Path(identity).expanduser())]
+    asked = subprocess.run(argv, capture_output=True, text=True, env=local_environment(os.environ))
+    return asked.returncode != 0 and "passphrase" in asked.stderr
 
 
 def _started(argv: list[str], errors: int | IO[bytes]) -> subprocess.Popen[bytes]:
