@@ -18,7 +18,7 @@ from deploy.channels.transport import Transport
 from deploy.endpoints import Ssh
 from deploy.errors import Unreachable
 
-AT_ONCE = 16  # connections that are opened at the same time: more only wait for each other
+AT_ONCE = 24  # hosts that are logged in to at the same time: more only wait for each other
 
 
 class Remote(Transport, Protocol):
@@ -72,7 +72,7 @@ class Connections:
         remotes = {host: self.transport(host) for host in dict.fromkeys(hosts)}
         if not remotes:
             return {}
-        with ThreadPoolExecutor(min(AT_ONCE, len(remotes))) as pool:
+        with ThreadPoolExecutor(len(remotes)) as pool:
             found = dict(zip(remotes, pool.map(_failure, remotes.values()), strict=True))
         return {host: error for host, error in found.items() if error}
 
@@ -125,13 +125,14 @@ def _maker(
     ssh: Ssh, folder: Callable[[], Path], become: Mapping[str, str]
 ) -> tuple[Callable[[str], Remote], Callable[[], None]]:
     """What makes the way to one host, and what closes gateways; Fabric is loaded only where it is used."""
+    turns = threading.BoundedSemaphore(AT_ONCE)
     if ssh.transport == "openssh":
         from deploy.channels.openssh import OpenSsh, configure
 
         configure(ssh, folder())
         numbers = itertools.count()
-        return lambda host: OpenSsh(host, ssh, folder() / f"m{next(numbers)}", become.get(host)), lambda: None
+        return lambda host: OpenSsh(host, ssh, folder() / f"m{next(numbers)}", turns, become.get(host)), lambda: None
     from deploy.channels.ssh import Fabric, Means
 
-    means = Means(ssh)
+    means = Means(ssh, turns)
     return lambda host: Fabric(host, means, become=become.get(host)), means.close

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import paramiko
 
 from deploy.endpoints import Ssh
-from deploy.errors import Unreachable
+from deploy.errors import ConfigError, Unreachable
 
 T = TypeVar("T")
 ERRORS = (OSError, EOFError, paramiko.SSHException)
@@ -104,6 +104,27 @@ class Place:
     command: str | None = None
     keys: list[str] = field(default_factory=list)
     only_keys: bool = False
+
+
+class UserConfig(paramiko.SSHConfig):  # type: ignore[misc]
+    """The user's ssh configuration. A file of many `Host` blocks is looked through for each host that is dialled."""
+
+    @classmethod
+    def read(cls, given: str | None) -> UserConfig:
+        """The file that is given, else the user's and the machine's; ConfigError for one that cannot be read."""
+        config = cls()
+        for name in [given] if given else ["~/.ssh/config", "/etc/ssh/ssh_config"]:
+            path = Path(name).expanduser()
+            try:
+                if given or path.is_file():
+                    config.parse(path.read_text(errors="replace").splitlines())
+            except (OSError, paramiko.ssh_exception.ConfigParseError) as error:
+                raise ConfigError(f"ssh's configuration cannot be read: {error}", where=str(path)) from error
+        return config
+
+    def _does_match(self, match_list: list[Any], *args: Any) -> Any:
+        """A `Host` block has no `Match` criteria; without them paramiko would ask who we are, for each block."""
+        return super()._does_match(match_list, *args) if match_list else []
 
 
 def look_up(config: paramiko.SSHConfig, name: str, user: str | None, port: int | None) -> Place:

@@ -36,7 +36,8 @@ class KnownHosts:
     """The keys of the user's known_hosts and the machine's; `path` is the user's, where keys are added."""
 
     path: Path
-    entries: list[tuple[list[str], paramiko.PKey]] = field(default_factory=list)
+    plain: dict[str, list[paramiko.PKey]] = field(default_factory=dict)  # by name
+    hashed: list[tuple[str, paramiko.PKey]] = field(default_factory=list)
     revoked: set[str] = field(default_factory=set)  # in base64
 
     @staticmethod
@@ -50,7 +51,9 @@ class KnownHosts:
 
     def of(self, name: str) -> list[paramiko.PKey]:
         """The keys by which a host is known; `name` is as known_hosts writes it."""
-        return [key for names, key in self.entries if any(_means(one, name.lower()) for one in names)]
+        name = name.lower()
+        hidden = [key for written, key in self.hashed if HostKeys.hash_host(name, written) == written]
+        return [*self.plain.get(name, []), *hidden]
 
     def check(self, name: str, key: paramiko.PKey, host: str) -> None:
         """Raise Unreachable unless the host is known by this very key."""
@@ -83,13 +86,14 @@ class KnownHosts:
         except (InvalidHostKey, paramiko.SSHException, ValueError):
             return
         if entry:
-            self.entries.append((entry.hostnames, entry.key))
+            self._know(entry.hostnames, entry.key)
 
-
-def _means(written: str, name: str) -> bool:
-    if written.startswith("|1|"):
-        return bool(HostKeys.hash_host(name, written) == written)
-    return written.lower() == name
+    def _know(self, names: Iterable[str], key: paramiko.PKey) -> None:
+        for name in names:
+            if name.startswith("|1|"):
+                self.hashed.append((name, key))
+            else:
+                self.plain.setdefault(name.lower(), []).append(key)
 
 
 def _changed(name: str, key: paramiko.PKey, known: list[paramiko.PKey], path: Path) -> tuple[str, str]:
@@ -112,11 +116,15 @@ class Strict(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]
         self.known.check(self.name, key, self.host)
 
     def link(self, sock: Any, **options: Any) -> Link:
-        """A transport that asks the host for a key of a kind that is known, if it has one."""
+        """A transport that asks the host for a key of a kind that is known, if it has one.
+
+        Ciphers that authenticate go first: of each packet, paramiko checks the digest of any other byte by byte.
+        """
         link = Link(sock, **options)
         known = {kind for key in self.known.of(self.name) for kind in _kinds(key.get_name())}
         security = link.get_security_options()
         security.key_types = sorted(security.key_types, key=lambda kind: kind not in known)
+        security.ciphers = sorted(security.ciphers, key=lambda name: "gcm" not in name)
         return link
 
 

@@ -13,11 +13,11 @@ import subprocess
 import tempfile
 import threading
 import time
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from deploy.channels.addresses import parse
 from deploy.channels.remote import END_SOON, KEEP, LEAVING, LOST, Framed, command_line, converse, lifetime
@@ -39,9 +39,14 @@ DROPPED = 12  # tries at a host that hangs up before it greets
 class OpenSsh:
     """One host. May be used from many threads at once."""
 
-    def __init__(self, host: str, ssh: Ssh, control: Path, become: str | None = None) -> None:
-        """`control` is a path for the socket, short and in a folder that only we may read."""
-        self.host, self.ssh, self.control, self.become = host, ssh, control, become
+    def __init__(
+        self, host: str, ssh: Ssh, control: Path, turns: AbstractContextManager[Any], become: str | None = None
+    ) -> None:
+        """`control` is a path for the socket, short and in a folder that only we may read.
+
+        Hosts take `turns` to log in: more `ssh` at once than that only wait for each other's keys.
+        """
+        self.host, self.ssh, self.control, self.turns, self.become = host, ssh, control, turns, become
         self._master: subprocess.Popen[bytes] | None = None
         self._forwards: list[str] = []
         self._lock = threading.Lock()
@@ -122,7 +127,8 @@ class OpenSsh:
 
     def _connect(self) -> None:
         for failed in itertools.count():
-            said = self._try()
+            with self.turns:
+                said = self._try()
             if said is None:
                 return
             tries = DROPPED if HANGS_UP.search(said) and self.ssh.retries else self.ssh.retries

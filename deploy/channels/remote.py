@@ -149,6 +149,8 @@ class Framed:
 
     def _perhaps_mark(self, text: bytes) -> int:
         """How many bytes at the end may be the beginning of a mark."""
+        if text.endswith(b"\n"):
+            return 0
         at = text.rfind(self.mark)
         if at >= 0 and re.fullmatch(rb"( \d{0,3})?", text[at + len(self.mark) :]):
             return len(text) - at

@@ -6,20 +6,26 @@ import socket
 import subprocess
 from contextlib import suppress
 
+ROOM = 1 << 16  # bytes taken from the kernel at once
 PROBES = 3  # unanswered keepalives until a connection counts as lost
 
 
 class Quick(socket.socket):
     """Sends small packets at once, and acknowledges what it gets at once where the platform can.
 
-    Nagle's algorithm and delayed acknowledgements wait for each other twice in each SSH connect: 80 ms.
+    Nagle's algorithm and delayed acknowledgements wait for each other twice in each SSH connect: 80 ms. What has come
+    is taken from the kernel at once: paramiko asks for the head of a packet first, then for the rest of it.
     """
 
+    held = b""
+
     def recv(self, size: int, flags: int = 0, /) -> bytes:
-        chunk = super().recv(size, flags)
-        if hasattr(socket, "TCP_QUICKACK"):
-            with suppress(OSError):  # closed meanwhile; the kernel forgets this option, so it is set each time
-                self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        if not self.held:
+            self.held = super().recv(ROOM, flags)
+            if hasattr(socket, "TCP_QUICKACK"):
+                with suppress(OSError):  # closed meanwhile; the kernel forgets this option, so it is set each time
+                    self.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        chunk, self.held = self.held[:size], self.held[size:]
         return chunk
 
 

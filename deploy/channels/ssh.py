@@ -8,7 +8,7 @@ import selectors
 import threading
 import time
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import chain
@@ -20,13 +20,13 @@ from fabric import Config, Connection
 
 from deploy.channels import bare, sockets
 from deploy.channels.addresses import known_as, parse
-from deploy.channels.dialing import ERRORS, Place, explained, look_up, patiently
+from deploy.channels.dialing import ERRORS, Place, UserConfig, explained, look_up, patiently
 from deploy.channels.hostkeys import KnownHosts, Strict
 from deploy.channels.remote import END, KEEP, LOST, Framed, command_line, converse, lifetime
 from deploy.channels.transport import CHUNK, ERR, OUT, Deadline, Ended, Payload, Receive, shell_for
 from deploy.channels.tunnels import LOOPBACK, Link, Tunnel
 from deploy.endpoints import Ssh
-from deploy.errors import ConfigError, Unreachable
+from deploy.errors import Unreachable
 
 SHORT = 0.005  # seconds between looks at what wakes nobody up
 logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # what it would print is in our own errors
@@ -34,9 +34,13 @@ logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # what it would print 
 
 @dataclass
 class Means:
-    """What all connections of an environment share: settings, known hosts, configuration, gateways."""
+    """What all connections of an environment share: settings, known hosts, configuration, gateways.
+
+    Hosts take turns to greet and log in: more at once than there are `turns` only wait for each other's keys.
+    """
 
     ssh: Ssh
+    turns: AbstractContextManager[Any] = field(default_factory=nullcontext)
     settings: Config = field(default_factory=bare.settings)
     gateways: dict[tuple[str, str | None], Fabric] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -46,15 +50,9 @@ class Means:
         return KnownHosts.read(Path(self.ssh.known_hosts or "~/.ssh/known_hosts").expanduser())
 
     @cached_property
-    def config(self) -> Config:
-        """Fabric's own, with the user's ssh configuration, parsed once; none of Fabric's files is read."""
-        path = Path(self.ssh.config).expanduser() if self.ssh.config else None
-        config = Config(lazy=True, runtime_ssh_path=str(path) if path else None)
-        try:
-            config.load_ssh_config()
-        except (OSError, paramiko.ssh_exception.ConfigParseError) as error:
-            raise ConfigError(f"ssh's configuration cannot be read: {error}", where=str(path or "")) from error
-        return config
+    def config(self) -> UserConfig:
+        """What the user's ssh configuration says, parsed once."""
+        return UserConfig.read(self.ssh.config)
 
     def gateway(self, jump: str) -> Fabric:
         """The last host of a ProxyJump, reached through the others."""
@@ -82,7 +80,7 @@ class Fabric:
     @cached_property
     def place(self) -> Place:
         address = parse(self.host)
-        return look_up(self.means.config.base_ssh_config, address.name, address.user, address.port)
+        return look_up(self.means.config, address.name, address.user, address.port)
 
     @property
     def known_name(self) -> str:
@@ -186,7 +184,8 @@ class Fabric:
         )
         connection.client.set_missing_host_key_policy(strict)
         try:
-            connection.open()
+            with self.means.turns:
+                connection.open()
         except BaseException:
             connection.client.close()
             connection.connect_kwargs["sock"].close()
