@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -51,12 +52,20 @@ def on_stack(wanted: argparse.Namespace, runs: int) -> list[Figure]:
     return stack.measure(runs)
 
 
+def over_a_week(wanted: argparse.Namespace, runs: int) -> list[Figure]:
+    from scripts.benchmark import week
+
+    with temporary() as place:
+        return week.measure(place, runs, wanted.rows, wanted.gigabytes)
+
+
 PARTS: dict[str, Part] = {
     "prereqs": Part(sandboxed(prereqs.measure), 11),
     "deploy": Part(sandboxed(deployment.measure), 3),
     "backup": Part(sandboxed(backup.measure), 5),
     "fleet": Part(on_hosts, 3, asked=True),
     "stack": Part(on_stack, 3, asked=True),
+    "week": Part(over_a_week, 3, asked=True),
 }
 ABOUT = """\
 parts:
@@ -65,6 +74,8 @@ parts:
                             installs those tools into a virtual environment, and takes half an hour
   stack                     the Tiki pipeline's checks beside `docker exec` and `psql` by hand; the environment
                             `compose` must be deployed (`invoke deploy.compose`)
+  week                      the 7-day validation beside its SQL in `psql`, and the logs beside `grep -cE`: makes 10
+                            million rows and 2 GB of logs in a sandbox of its own, and takes half an hour
 """
 EXPLAINED = """\
 Median (smallest to largest). Ours and bare took turns, and a ratio is that of one pair: quote ratios, never seconds.
@@ -75,6 +86,7 @@ Sandboxes and hosts were fresh, in temporary folders; databases were at their si
 def main(words: Sequence[str]) -> int:
     """Exit 0 when everything could be measured and all answers were equal, whether aims are held or missed."""
     wanted = arguments(words)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as Ctrl-C does: what was made is removed
     try:
         measured = [figure for name in wanted.parts for figure in alone(name, wanted)]
     except (Broken, DeployError) as error:
@@ -99,12 +111,16 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
         "--hosts", type=numbers, default=(1, 10, 50, 200), help="fleet: how many (default: 1,10,50,200)"
     )
     parser.add_argument("--peers", type=tools, default=tuple(PEERS), help=f"fleet: beside which of {', '.join(PEERS)}")
+    parser.add_argument("--rows", type=int, default=10_000_000, help="week: rows in the database (default: 10000000)")
+    parser.add_argument("--gigabytes", type=float, default=2.0, help="week: size of the logs (default: 2)")
     wanted = parser.parse_args(words)
     wanted.parts = wanted.parts or usual
     if unknown := [name for name in wanted.parts if name not in PARTS]:
         parser.error(f"no part {unknown[0]!r}: there are {', '.join(PARTS)}")
     if wanted.runs is not None and wanted.runs < 1:
         parser.error("-n: at least one run")
+    if wanted.rows < 1000 or not 0 < wanted.gigabytes < 1000:
+        parser.error("--rows: at least 1000; --gigabytes: more than none")
     return wanted
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 
 from psycopg.sql import Literal
@@ -90,4 +91,6 @@ def cell(value: object) -> str:
         return ""
     if isinstance(value, bool):
         return "t" if value else "f"
+    if isinstance(value, Decimal):
+        return f"{value:f}"  # 0.000, where Python says 0E-3
     return str(value)
