@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from deploy.command import Script
 from deploy.errors import CommandFailed, DeploymentFailed, GateClosed, LockHeld, PersonNeeded, StepFailed
 from deploy.operate import Options
 from deploy.result import Status
+from deploy.steps.release import MARK
 from tests.flow.ends import data
 from tests.flow.fleet.world import FleetWorld
 from tests.flow.world import Silent, around_records
@@ -24,14 +26,20 @@ pytestmark = pytest.mark.live
 
 
 def once(world: FleetWorld, record: str, host: Host, act: Callable[[], None]) -> Callable[[str, int], None]:
-    """Do something when a host's step is about to begin: its intent was written."""
+    """Do something when a host's step is about to begin: its intent was written, and it waits for what we do.
+
+    Another host's thread may be the first to see that.
+    """
     done: list[str] = []
+    acting = threading.Lock()
 
     def after(name: str, count: int) -> None:
-        journal = world.archive_here().journals()[-1]
-        if name == record and journal.records[-1].get("host") == world.address(host) and not done:
-            done.append(name)
-            act()
+        with acting:
+            kind, _, step = record.partition(" ")
+            journal = world.archive_here().journals()[-1]
+            if name == record and not done and journal.last(kind, step=step, host=world.address(host)):
+                done.append(name)
+                act()
 
     return after
 
@@ -218,15 +226,61 @@ def test_second_operator_elsewhere_is_told_who_deploys(world: FleetWorld, monkey
 
 
 def test_failure_in_the_second_batch_takes_back_the_first(world: FleetWorld) -> None:
-    weak = world.fleet.hosts[2]
+    """The new release of the last host is damaged just before it is switched to."""
+    v1, v2, weak, view = world.releases["v1"], world.releases["v2"], world.fleet.hosts[2], Silent()
+    before, seen = data(world), []
 
-    def after(name: str, count: int) -> None:
-        if name == "step.intended switch":
-            weak.run("sh", "-c", "rm -rf /srv/app/releases/*/.release.json")
+    def damage() -> None:
+        seen.append(world.current()[0])
+        (world.root_of(weak) / "releases" / v2 / MARK).unlink()
 
-    with around_records(nothing, after), pytest.raises((DeploymentFailed, PersonNeeded)):
+    with (
+        around_records(nothing, once(world, "step.intended switch", weak, damage)),
+        pytest.raises(DeploymentFailed) as caught,
+    ):
+        operate.deploy(world.session(), "v2", Options(by="t"), view)
+    first, second, third = (world.address(host) for host in world.fleet.hosts)
+    told = f"switch to the release failed on 1 of 2 hosts:\n{third}: current -> {v2}: exited 1"
+    assert str(caught.value).startswith(told) and str(caught.value).endswith(
+        "Rolled back: production is as it was before."
+    )
+    assert seen == [v2]  # the first host ran it by then
+    assert f"switch: batch 1 of 2: {first}" in view.told and f"{told}\nGoing back." in view.told
+    journal = world.archive_here().journals()[-1]
+    assert {record["host"] for record in journal.all("undo.done", step="switch")} == {first, second, third}
+    assert [record["host"] for record in journal.all("undo.done", step="start")] == [first]
+    assert world.current() == [v1] * 3 and world.workers() == [1] * 3
+    assert data(world, before) == before and not (world.control / "lock").exists()
+
+
+def test_host_of_the_second_batch_that_cannot_go_back_is_named_and_the_others_go(world: FleetWorld) -> None:
+    """Both releases of the last host are damaged just before it is switched: there is nothing to switch back to."""
+    v1, weak = world.releases["v1"], world.fleet.hosts[2]
+    before, marks = data(world), world.root_of(weak) / "releases"
+    kept = {path: path.read_text() for path in marks.glob(f"*/{MARK}")}
+
+    def damage() -> None:
+        for path in marks.glob(f"*/{MARK}"):
+            path.unlink()
+
+    with (
+        around_records(nothing, once(world, "step.intended switch", weak, damage)),
+        pytest.raises(PersonNeeded) as caught,
+    ):
         world.deploy("v2")
-    assert world.current() == [world.releases["v1"]] * 3
+    told = str(caught.value)
+    assert "The rollback is incomplete: switch to the release could not be undone." in told
+    assert (
+        f"undo: switch to the release failed on 1 of 3 hosts:\n{world.address(weak)}: current -> {v1}: exited 1" in told
+    )
+    assert f"Still to undo, in this order: switch on {world.address(weak)}, start on" in told
+    assert told.endswith("\n  invoke rollback --env=fleet")
+    assert world.current() == [v1] * 3
+    for path, text in kept.items():
+        path.write_text(text)
+    world.roll_back()
+    assert world.current() == [v1] * 3 and world.workers() == [1] * 3
+    assert data(world, before) == before
 
 
 def test_control_host_that_is_away_is_told_by_every_command(world: FleetWorld) -> None:
