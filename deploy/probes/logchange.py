@@ -41,7 +41,7 @@ class LogSamples(Distribution):
         since = scope.since.astimezone(UTC) if scope.since else None
         told = f"{since:%Y-%m-%dT%H:%M}" if since else ""
         head = [
-            needs("awk", "cat", "grep", "gzip", "head", "tail", "tr", "wc"),
+            needs("awk", "cat", "dd", "grep", "gzip", "tail", "wc"),
             f"since={told} wanted={shlex.quote(json.dumps(self.field))}",
             f"printf 'since %s\\n' '{since.isoformat() if since else ''}'",
         ]

@@ -26,23 +26,34 @@ Paths = tuple[str, ...]
 MOST_LINES = 20_000  # of one file that are told one by one
 MOST_BYTES = 32_000_000
 
-# Where in a large file the lines since then begin, give or take a megabyte: by halves. Times in another zone than UTC
-# cannot be compared as text, so such a file is read whole.
+# Where in a large file the lines since then begin, in blocks of 64 KB and give or take some of them: at its beginning,
+# or found by halves, as long as a half takes longer to read than to look for. Times in another zone than UTC cannot be
+# compared as text, so such a file is read whole.
 BEGIN = r"""
-content() { if [ "$2" -gt 0 ]; then tail -c +"$2" -- "$1" | tail -n +2; else cat -- "$1"; fi; }
+reading() {
+  { [ "$2" -eq 0 ] || { dd bs=65536 skip="$2" count=0 2>/dev/null && IFS= read -r part; }
+    shift 2; "$@"; } <"$1"
+}
+content() { reading "$1" "$2" cat; }
+written() {
+  reading "$1" "$2" awk -v since="$since" '
+    match($0, /[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9][T ][0-9][0-9]:[0-9][0-9]:[0-9][0-9]/) {
+      at = substr($0, RSTART, 16); sub(/ /, "T", at)
+      zone = substr($0, RSTART + 19) ~ /^([.,][0-9]+)?[+-](0[1-9]|1[0-9])/
+      print (zone ? "elsewhere" : at < since ? "before" : "after"); exit
+    }
+    NR > 200 { exit }'
+}
 begin() {
-  start=0 low=0 high=$(wc -c <"$1")
-  [ -n "$since" ] && [ "$high" -gt 4194304 ] || return 0
-  while [ "$((high - low))" -gt 65536 ]; do
+  start=0
+  [ -n "$since" ] && [ "$(written "$1" 0)" = before ] || return 0
+  low=0 high=$(($(wc -c <"$1") / 65536))
+  middle=$((high - 32))  # first of all near its end: rotated files may all be older
+  while [ "$((high - low))" -gt 32 ]; do
+    case $(written "$1" "$middle") in elsewhere) return 0 ;; before) low=$middle ;; *) high=$middle ;; esac
     middle=$(((low + high) / 2))
-    found=$(tail -c +"$middle" -- "$1" | head -c 16384 | tail -n +2 |
-      grep -aoE -m 1 '[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}([.,][0-9]+)?([+-][0-9]{2})?' |
-      head -n 1 | tr ' ' T)
-    case $found in *[0-9][+-]0[1-9] | *[0-9][+-]1[0-9]) return 0 ;; esac
-    if awk 'BEGIN { exit !(ARGV[1] != "" && ARGV[1] "" < ARGV[2] "") }' "$found" "$since"; then low=$middle
-    else high=$middle; fi
   done
-  start=$((low > 1048576 ? low - 1048576 : 0))
+  start=$((low > 16 ? low - 16 : 0))
 }"""
 
 
@@ -131,12 +142,14 @@ class Levels(Probe):
     def ask(self, scope: Scope) -> Shell:
         since = scope.since.astimezone(UTC) if scope.since else None
         levels = shlex.quote("|".join(map(re.escape, self.at_most)))
-        body = f"""tail -n 1 -- "$file" | sed 's/^/last	/'; echo
+        body = f"""printf 'last\\t%s\\n' "$(tail -n 1 -- "$file")"
 begin "$file"
-hits=$(content "$file" "$start" | grep -aE -m {MOST_LINES} -e {levels}); [ $? -le 1 ] || exit 3
-printf '%s\\n' "$hits" | sed 's/^/line	/'"""
+code=$({{
+  {{ reading "$file" "$start" grep -aE -m {MOST_LINES} -e {levels}; echo $? >&3; }} | sed 's/^/line	/' >&4
+}} 3>&1)
+[ "${{code:-2}}" -le 1 ] || exit 3"""
         told = f"{since:%Y-%m-%dT%H:%M}" if since else ""
-        head = f"{needs('awk', 'cat', 'grep', 'head', 'sed', 'tail', 'tr', 'wc')}\nsince={told}\n{BEGIN}"
+        head = f"{needs('awk', 'dd', 'grep', 'sed', 'tail', 'wc')}\nsince={told}\nexec 4>&1\n{BEGIN}"
         span = f"printf 'since\\t%s\\n' '{since.isoformat() if since else ''}'"
         return Shell(f"{head}\n{span}\n{each_file(scope, self.paths, body)}", timeout=120, limit=MOST_BYTES)
 

@@ -43,8 +43,8 @@ OURS = ("at", "within")  # when we asked: no part of what a host says
 ROOT = "/srv/engine"  # what the folder of a situation is called in a recording
 # fmt: off
 TOOLS = [
-    "awk", "cat", "cmp", "crontab", "cut", "date", "df", "dirname", "env", "find", "git", "grep", "gzip", "head", "id",
-    "ls", "mkdir", "mktemp", "ps", "rm", "sed", "sh", "sha256sum", "sort", "systemctl", "tail", "tr", "wc",
+    "awk", "cat", "cmp", "crontab", "cut", "date", "dd", "df", "dirname", "env", "find", "git", "grep", "gzip", "head",
+    "id", "ls", "mkdir", "mktemp", "ps", "rm", "sed", "sh", "sha256sum", "sort", "systemctl", "tail", "tr", "wc",
 ]
 # fmt: on
 AS_NOBODY = """
