@@ -50,7 +50,11 @@ class Task(Frozen):
 
 
 class Release(Frozen):
-    """How a commit becomes a release folder."""
+    """How a commit becomes a release folder.
+
+    What is `unchanged` since the newest release on the host is copied from there, or linked: that takes no room and
+    hardly any time, but whoever writes into a file of one release then writes into the other as well.
+    """
 
     requirements: str | None = None
     build: tuple[Task, ...] = ()
@@ -58,6 +62,15 @@ class Release(Frozen):
     writable: tuple[str, ...] = ()  # folders that the service user must be able to write
     private: tuple[str, ...] = ()  # files that nobody else may read (0640 at most)
     keep: int = Field(5, ge=2)
+    unchanged: Literal["copy", "link"] = "copy"
+
+    @model_validator(mode="after")
+    def _build_writes(self) -> Release:
+        if self.unchanged == "link" and self.build:
+            raise ValueError(
+                "`unchanged: link` and `build` do not go together: a build may write into an older release"
+            )
+        return self
 
 
 class Migrations(Frozen):

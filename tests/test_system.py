@@ -5,7 +5,7 @@ import pytest
 
 from deploy import yamlfile
 from deploy.errors import ConfigError
-from deploy.system import Environment, Hours, System
+from deploy.system import Environment, Hours, Release, System, Task
 
 
 def system(**more: Any) -> System:
@@ -70,3 +70,9 @@ def test_hours_are_days_times_and_a_zone() -> None:
 def test_hours_that_mean_nothing_are_refused(text: str, told: str) -> None:
     with pytest.raises(ConfigError, match=told):
         hours(text)
+
+
+def test_a_release_that_is_built_is_not_linked_to_an_older_one() -> None:
+    assert Release(unchanged="link").unchanged == "link"
+    with pytest.raises(ValueError, match="do not go together"):
+        Release(unchanged="link", build=(Task(name="b", run=("true",)),))

@@ -18,21 +18,19 @@ if TYPE_CHECKING:
     from deploy.deployment import Deployment
     from deploy.steps.base import Progress
 
-NEWEST = 2  # earlier releases that are looked through for files that need not be sent again
 LONG = 1800.0
 
-# Only what still has its checksum counts. It is copied later, not linked: releases must not change each other.
+# Of the newest release, only what still has its checksum need not be sent again.
 EARLIER = """
 export LC_ALL=C
 cd {releases} 2>/dev/null || exit 0
-for mark in $(ls -1t */.release.json 2>/dev/null | head -n {newest}); do
-  echo "release ${{mark%/*}}"
-  (
-    cd "${{mark%/*}}"
-    cat .release.sha256
-    sha256sum -c .release.sha256 2>/dev/null
-  ) || :
-done"""
+mark=$(ls -1t */.release.json 2>/dev/null | head -n 1)
+[ -n "$mark" ] || exit 0
+echo "release ${{mark%/*}}"
+cd "${{mark%/*}}"
+find . -type f -perm -100 -exec printf 'x %s\\n' {{}} +
+cat .release.sha256
+sha256sum -c .release.sha256 2>/dev/null || :"""
 
 PLACES = """
 umask 022
@@ -46,17 +44,20 @@ mkdir -p "$partial/tree"
 UNPACK = """
 gzip -dc | tar -xo -C "$partial" -f -
 cd "$partial"
-for list in reuse/*; do
-  if [ -f "$list" ]; then
-    cd "{releases}/${{list#reuse/}}"
-    xargs -0 sh -c 'tar -cf - "$@" | tar -xo -C "$0" -f -' "$partial/tree" <"$partial/$list"
-    cd "$partial"
-  fi
-done
 find tree -type f -exec chmod 644 {{}} +
-cd tree
-if [ -s ../executable ]; then xargs -0 chmod 755 <../executable; fi
+if [ -s executable ]; then (cd tree; xargs -0 chmod 755 <../executable); fi
+if [ -s reuse ]; then
+  cd {newest}
+  xargs -0 sh -c {take} "$partial/tree" <"$partial/reuse"
+fi
+cd "$partial/tree"
 """
+
+# How what is unchanged gets into the folder $0: releases that only have copies cannot change each other.
+TAKE = {
+    "copy": 'tar -cf - "$@" | tar -xo -C "$0" -f - && cd "$0" && chmod a+rX "$@"',
+    "link": 'cp -l --parents "$@" "$0"',
+}
 
 VERIFY = """
 if [ "$(cat ../listing ../sums | sha256sum | cut -d ' ' -f 1)" != {digest} ]; then
@@ -113,11 +114,12 @@ def deliver(deployment: Deployment, progress: Progress) -> int:
     source.need(deployment.commit)
     with source.archive(deployment.commit) as archive:
         whole = contents(archive, source.entries(deployment.commit))
-        reused = whole.reusable(intact(deployment.site.execute(_earlier(deployment)).out))
+        newest, kept = intact(deployment.site.execute(_earlier(deployment)).out)
+        reused = whole.reusable(kept)
         with packed(archive, whole, reused) as payload:
             kilobytes, count = max(1, payload.size // 1000), len(whole.files) - len(reused)
             progress.say(f"{count} of {len(whole.files)} files are sent, {kilobytes} kB")
-            deployment.site.send(_receive(deployment, whole.digest), payload)
+            deployment.site.send(_receive(deployment, whole.digest, newest), payload)
             return payload.size
 
 
@@ -148,12 +150,13 @@ def _way(host: str) -> str:
 
 
 def _earlier(deployment: Deployment) -> Script:
-    text = EARLIER.format(releases=shlex.quote(str(deployment.layout.releases)), newest=NEWEST)
+    text = EARLIER.format(releases=shlex.quote(str(deployment.layout.releases)))
     return Script(text.strip(), note="files of earlier releases", timeout=LONG)
 
 
-def _receive(deployment: Deployment, digest: str) -> Script:
-    unpack = UNPACK.format(releases=deployment.layout.releases)
+def _receive(deployment: Deployment, digest: str, newest: str) -> Script:
+    there = shlex.quote(str(deployment.layout.releases / newest))
+    unpack = UNPACK.format(newest=there, take=shlex.quote(TAKE[deployment.system.release.unchanged]))
     text = _places(deployment) + unpack + VERIFY.format(digest=digest) + RENAME
     return Script(text.strip(), note="the files of the commit", timeout=LONG)
 

@@ -7,7 +7,7 @@ import hashlib
 import io
 import re
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from tempfile import TemporaryFile
@@ -38,6 +38,11 @@ class File:
             return f"l ./{self.path} -> {self.target}\n"
         return f"{'x' if self.mode == EXECUTABLE else '-'} ./{self.path}\n"
 
+    @property
+    def content(self) -> str:
+        """What another release must have at the same path for this file to be taken from there."""
+        return f"{'x' if self.mode == EXECUTABLE else '-'} {self.sha256}"
+
     def summed(self) -> str:
         """A line for `sha256sum -c`, which escapes names of several lines."""
         if self.mode == LINK:
@@ -66,14 +71,9 @@ class Contents:
         """The sha256 of both texts: it travels apart from them."""
         return hashlib.sha256(self.listing + self.sums).hexdigest()
 
-    def reusable(self, earlier: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-        """Which earlier release has the same content at the same path, by path."""
-        return {
-            file.path: release
-            for release, sums in earlier.items()
-            for file in self.files
-            if file.sha256 and sums.get(f"./{file.path}") == file.sha256
-        }
+    def reusable(self, earlier: Mapping[str, str]) -> set[str]:
+        """The paths at which an earlier release has the same content and mode."""
+        return {file.path for file in self.files if file.sha256 and earlier.get(f"./{file.path}") == file.content}
 
 
 def contents(archive: tarfile.TarFile, entries: Mapping[str, Entry]) -> Contents:
@@ -114,24 +114,28 @@ def _read(archive: tarfile.TarFile, member: tarfile.TarInfo, entries: Mapping[st
     return File(member.name, EXECUTABLE if member.mode & 0o100 else "100644", plain.hexdigest()), blob.hexdigest()
 
 
-def intact(told: str) -> dict[str, dict[str, str]]:
-    """From a host's account of its earlier releases: the sha256 of each file that is still what it was, by path."""
-    found: dict[str, dict[str, str]] = {}
-    sums: dict[str, str] = {}
-    kept: dict[str, str] = {}
+def intact(told: str) -> tuple[str, dict[str, str]]:
+    """From a host's account of its newest release: its name, and what each file is that is still what it was.
+
+    Without a release, the name is empty. Names that sha256sum escapes are left out, and are sent again.
+    """
+    release, sums, kept = "", {}, {}
+    executable: set[str] = set()
     for line in told.split("\n"):
         if line.startswith("release "):
-            sums, kept = {}, found.setdefault(line.removeprefix("release "), {})
+            release = line.removeprefix("release ")
+        elif line.startswith("x ./"):
+            executable.add(line.removeprefix("x "))
         elif match := SUM.fullmatch(line):
             sums[match[2]] = match[1]
         elif line.endswith(": OK") and (path := line.removesuffix(": OK")) in sums:
             kept[path] = sums[path]
-    return found
+    return release, {path: f"{'x' if path in executable else '-'} {found}" for path, found in kept.items()}
 
 
 @contextmanager
-def packed(archive: tarfile.TarFile, whole: Contents, reused: Mapping[str, str]) -> Iterator[Payload]:
-    """The stream: what to compare with, which files to take from which earlier release, and all others."""
+def packed(archive: tarfile.TarFile, whole: Contents, reused: Collection[str]) -> Iterator[Payload]:
+    """The stream: what to compare with, which files to take from the newest release, and all others."""
     with TemporaryFile() as spool:
         with (
             gzip.GzipFile(fileobj=spool, mode="wb", compresslevel=1, mtime=0) as pressed,
@@ -150,13 +154,18 @@ def packed(archive: tarfile.TarFile, whole: Contents, reused: Mapping[str, str])
         yield Payload(size, iter(lambda: spool.read(CHUNK), b""))
 
 
-def _papers(whole: Contents, reused: Mapping[str, str]) -> dict[str, bytes]:
-    executable = "".join(f"./{file.path}\0" for file in whole.files if file.mode == EXECUTABLE)
-    papers = {"listing": whole.listing, "sums": whole.sums, "executable": executable.encode(errors="surrogateescape")}
-    for release in sorted(set(reused.values())):
-        names = (f"./{path}\0" for path, holder in reused.items() if holder == release)
-        papers[f"reuse/{release}"] = "".join(names).encode(errors="surrogateescape")
-    return papers
+def _papers(whole: Contents, reused: Collection[str]) -> dict[str, bytes]:
+    sent = (file.path for file in whole.files if file.mode == EXECUTABLE and file.path not in reused)
+    return {
+        "listing": whole.listing,
+        "sums": whole.sums,
+        "executable": _named(sent),
+        "reuse": _named(reused),
+    }
+
+
+def _named(paths: Iterable[str]) -> bytes:
+    return "".join(f"./{path}\0" for path in paths).encode(errors="surrogateescape")
 
 
 def _add_file(parcel: tarfile.TarFile, archive: tarfile.TarFile, member: tarfile.TarInfo, file: File) -> None:

@@ -25,7 +25,8 @@ FIRST = (
     "a release of 2,000 files, 20 MB, to a host that has none: `git archive` of the mirrored commit, sent, unpacked and"
     " verified by checksums, beside `rsync -a` of a checkout. Both open their own connection; both trees are equal."
 )
-NEXT = "the next release, of which 5 files differ, beside `rsync -a --link-dest` of a fresh checkout."
+NEXT = "the next release, of which 5 files differ, beside `rsync -a --link-dest` of a fresh checkout; {what}."
+WHAT = {"copy": "what is unchanged is copied on the host", "link": "what is unchanged is linked (`unchanged: link`)"}
 
 
 def measure(fleet: Fleet, folder: Path, runs: int) -> list[Figure]:
@@ -33,10 +34,13 @@ def measure(fleet: Fleet, folder: Path, runs: int) -> list[Figure]:
         sys.stderr.write("the release is not measured: there is no rsync (on Debian: apt-get install rsync)\n")
         return []
     source = Source(folder / "source", fleet)
-    source.round()  # once untimed
-    rounds = [source.round() for _ in range(runs)]
-    firsts, nexts = ([pairs[number] for pairs in rounds] for number in (0, 1))
-    return [Figure("release, first", FIRST, firsts, FIRST_AIM), Figure("release, next", NEXT, nexts, NEXT_AIM)]
+    source.round("copy")  # once untimed
+    rounds = [source.round(unchanged) for _ in range(runs) for unchanged in WHAT]
+    figures = [Figure("release, first", FIRST, [first for first, _ in rounds], FIRST_AIM)]
+    for number, (unchanged, what) in enumerate(WHAT.items()):
+        pairs = [pair for _, pair in rounds[number :: len(WHAT)]]
+        figures.append(Figure(f"release, next, {unchanged}", NEXT.format(what=what), pairs, NEXT_AIM))
+    return figures
 
 
 class Source:
@@ -44,6 +48,7 @@ class Source:
 
     def __init__(self, folder: Path, fleet: Fleet) -> None:
         self.folder, self.fleet, self.host = folder, fleet, fleet.hosts[0]
+        self.unchanged = "copy"
         self.random = random.Random(1)  # noqa: S311 - the same files each time
         folder.mkdir()
         self.git("init", "-q", "-b", "main")
@@ -66,8 +71,9 @@ class Source:
         self.git("add", "-A")
         self.git("commit", "-qm", "more")
 
-    def round(self) -> tuple[Pair, Pair]:
+    def round(self, unchanged: str) -> tuple[Pair, Pair]:
         """The first release and the next, both ways, on a host that has nothing."""
+        self.unchanged = unchanged
         self.host.run("rm", "-rf", "/srv/app", "/srv/by-rsync")
         self.host.run("install", "-d", "-o", "deploy", "/srv/app", "/srv/by-rsync")
         first = self.pair("1")
@@ -100,7 +106,8 @@ class Source:
                 "ssh": ssh,
             }
         )
-        system = System.model_validate({"name": "s", "title": "S", "folder": self.folder, "flow": ["prereqs"]})
+        named = {"name": "s", "title": "S", "folder": self.folder, "flow": ["prereqs"]}
+        system = System.model_validate({**named, "release": {"unchanged": self.unchanged}})
         commit = self.git("rev-parse", "HEAD")
         mirror(environment.repository, environment.path).need(commit)
         return Deployment(commit, system, environment, Site(environment), "main", commit, None)

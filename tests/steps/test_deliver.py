@@ -26,7 +26,9 @@ from tests.steps.test_release import git
 
 pytestmark = pytest.mark.live  # real processes, and a shell that not every machine has
 
-TOOLS = "sh tar gzip find sort comm sed grep head cat cut sha256sum xargs chmod mkdir rm mv ls readlink dd printf date"
+TOOLS = (
+    "cp sh tar gzip find sort comm sed grep head cat cut sha256sum xargs chmod mkdir rm mv ls readlink dd printf date"
+)
 ODD = {
     "two words ": "x",
     "-rf": "x",
@@ -78,6 +80,7 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.source, self.root, self.host = folder / "source", folder / "root", Host()
+        self.unchanged = "copy"
         self.source.mkdir()
         git(self.source, "init", "-q", "-b", "main")
         self.write({"a file": "one\n", "run.sh": "#!/bin/sh\n"})
@@ -93,7 +96,8 @@ class World:
         git(self.source, "add", "-A")
         git(self.source, "commit", "-qm", "more", "--allow-empty")
         environment = Environment(name="test", root=str(self.root), repository=str(self.source))
-        system = System.model_validate({"name": "s", "title": "S", "folder": self.source, "flow": ["prereqs"]})
+        named = {"name": "s", "title": "S", "folder": self.source, "flow": ["prereqs"]}
+        system = System.model_validate({**named, "release": {"unchanged": self.unchanged}})
         site = Site(environment)
         site.reach.transport = lambda host: self.host  # type: ignore[method-assign]
         return Deployment("d", system, environment, site, "main", git(self.source, "rev-parse", "HEAD"), None)
@@ -142,16 +146,20 @@ def same(release: Path, source: Path) -> None:
             assert ours.stat().st_mode & 0o777 == (0o755 if theirs.stat().st_mode & 0o100 else 0o644)
 
 
-def test_odd_names_modes_links_and_empty_files_arrive_twice_as_they_are(world: World) -> None:
+@pytest.mark.parametrize("unchanged", ["copy", "link"])
+def test_odd_names_modes_links_and_empty_files_arrive_twice_as_they_are(world: World, unchanged: str) -> None:
+    world.unchanged = unchanged
     world.write(ODD)
     (world.source / "-").chmod(0o755)
     (world.source / "nowhere -> \n").symlink_to("/does not\nexist")
     same(world.release()[0], world.source)
     world.write({"new": "file"})
-    same(world.release()[0], world.source)  # most of it copied from the first
+    same(world.release()[0], world.source)  # most of it taken from the first
 
 
-def test_a_host_needs_neither_git_nor_gnu(world: World, tmp_path: Path) -> None:
+@pytest.mark.parametrize("unchanged", ["copy", "link"])
+def test_a_host_needs_neither_git_nor_gnu(world: World, tmp_path: Path, unchanged: str) -> None:
+    world.unchanged = unchanged
     world.host.path = tools(tmp_path / "tools", TOOLS)
     assert not (tmp_path / "tools/git").exists()
     plain = TOOLS.replace("comm ", "").replace("dd ", "").replace("head ", "")
@@ -173,6 +181,33 @@ def test_only_what_is_new_travels_and_many_files_take_no_more_commands_than_one(
     assert world.host.scripts <= 3 * few
     same(second, world.source)
     assert (first / "folder/9").stat().st_ino != (second / "folder/9").stat().st_ino  # what is done to one
+
+
+def test_what_is_unchanged_may_be_linked_and_an_older_release_stays_as_it_is(world: World) -> None:
+    world.unchanged = "link"
+    world.write({"plain": "x", "bare.sh": "y", "both.sh": "z"})
+    (world.source / "both.sh").chmod(0o755)
+    first, _ = world.release()
+    before = {path.name: path.stat() for path in first.iterdir() if path.is_file() and not path.is_symlink()}
+    (world.source / "bare.sh").chmod(0o755)
+    world.write({"both.sh": "other"})
+    second, _ = world.release()
+    same(second, world.source)
+    shared = {path.name for path in map(first.joinpath, before) if path.samefile(second / path.name)}
+    assert shared == {"a file", "run.sh", "plain"}
+    after = {name: (first / name).stat() for name in before}
+    assert {name: stat.st_mode for name, stat in after.items()} == {n: stat.st_mode for n, stat in before.items()}
+    assert (first / "both.sh").read_text() == "z"
+
+
+def test_a_host_that_cannot_link_says_so_and_nothing_gets_the_name(world: World, tmp_path: Path) -> None:
+    world.release()
+    world.unchanged = "link"
+    world.host.path = tools(tmp_path / "tools", TOOLS, cp="echo 'cp: Operation not permitted' >&2\nexit 1")
+    world.write({"b": "new"})
+    with pytest.raises(CommandFailed, match="Operation not permitted"):
+        world.release()
+    assert len([name for name in world.releases() if not name.startswith(".")]) == 1
 
 
 def test_what_was_changed_on_the_host_is_not_taken_from_there(world: World) -> None:
