@@ -7,7 +7,7 @@ from pathlib import Path
 
 from deploy.errors import ConfigError
 from deploy.journal import Journal
-from deploy.owed import BACKDATED, backdated, seconds
+from deploy.owed import BACKDATED, backdated, seconds, started_at
 from deploy.sandbox.extraction_engine import simulate
 from deploy.session import Session
 from deploy.windows import owing
@@ -37,7 +37,8 @@ def _pretend(session: Session, journal: Journal, hours: int, profile: simulate.P
     shift = span - backdated(journal)
     url = session.environment.databases["app"].url.reveal()
     made = simulate.fill(url, hours, shift, profile)
-    simulate.write_log(Path(session.layout.shared) / "logs" / "extraction.log", hours, shift, profile)
+    log = Path(session.layout.shared) / "logs" / "extraction.log"
+    simulate.write_log(log, hours, shift, profile, started_at(journal))
     for counted in (Path(session.layout.control) / "logs").glob("*"):
         counted.unlink()  # what reviews of logs remember of another past
     journal.append(BACKDATED, seconds=seconds(span))

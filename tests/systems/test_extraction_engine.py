@@ -262,13 +262,14 @@ class Engine:
             (f"c{self.rows}", severity, resolved),
         )
 
-    def judge(self, item: str) -> Verdict:
-        """What the item of the checklist says of this database."""
+    def judge(self, item: str, *before: float) -> Verdict:
+        """What the item of the checklist says of this database; `before` is the baseline it is compared with."""
         probe = LIST.by_id[item].probe
         assert isinstance(probe, Query)
+        asked = probe.model_copy(update={"against": before}) if before else probe
         (found,) = answer([probe.ask(self.scope)], Secret(self.url))
         assert isinstance(found, Rows), found
-        return probe.judge(found)  # type: ignore[no-any-return]  # a probe's judgement is a Verdict
+        return asked.judge(found)  # type: ignore[no-any-return]  # a probe's judgement is a Verdict
 
     @property
     def scope(self) -> Scope:
@@ -444,6 +445,36 @@ def test_the_cache_is_compared_with_the_day_before(engine: Engine) -> None:
     for number in range(4):
         engine.extracted("serper", hash=f"{number}", model=MODEL)
     assert engine.judge("cache-trend").status is Status.PASS
+
+
+@pytest.mark.live
+def test_failures_are_compared_with_those_before_the_deployment(engine: Engine) -> None:
+    for _ in range(30):
+        engine.failed("serper", BEFORE)
+        engine.extracted("serper")
+    for _ in range(10):
+        engine.again(engine.failed("openstreetmap"), "openstreetmap")
+    assert engine.judge("failure-trend").status is Status.UNKNOWN
+    assert engine.judge("failure-trend", 1, 100).found == "0.0% of 40, 1.0% of 100 before; -1.0 points"
+    for _ in range(10):
+        engine.failed("serper")
+    assert engine.judge("failure-trend", 1, 100).status is Status.FAIL
+    assert engine.judge("failure-trend", 20, 100).status is Status.PASS
+    assert engine.judge("failure-trend", 1, 10).status is Status.UNKNOWN
+
+
+@pytest.mark.live
+def test_the_cost_of_a_record_is_compared_with_that_before_the_deployment(engine: Engine) -> None:
+    for _ in range(20):
+        engine.extracted("serper", facts={**PLACE, **USED}, model=MODEL)
+        engine.extracted("google_places")
+        engine.extracted("serper", BEFORE, facts=PLACE, model=MODEL)
+    each = (1000 * 1 + 500 * 5) / 1e6 * 0.80
+    assert engine.judge("cost-trend", *[each] * 20).status is Status.PASS
+    assert engine.judge("cost-trend", *[each / 2] * 20).status is Status.FAIL
+    assert engine.judge("cost-trend", *[each] * 19).status is Status.UNKNOWN
+    engine.extracted("serper", facts=PLACE, model=MODEL)
+    assert engine.judge("cost-trend", *[each] * 20).found == "0 of at least 20 samples since the deployment"
 
 
 @pytest.mark.live

@@ -5,22 +5,29 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from deploy import config
+from deploy.channels.postgres import answer
 from deploy.checklists import checklist
 from deploy.checklists.item import Item
 from deploy.probes import known_probes
 from deploy.probes.airflow import Variables
 from deploy.probes.airflow_runs import Tasks
+from deploy.probes.change import Samples
 from deploy.probes.compose import Config
 from deploy.probes.docker import Services
 from deploy.probes.xcom import Keys, Value
-from deploy.result import Severity
-from deploy.scope import NAME
+from deploy.question import Rows
+from deploy.result import Severity, Status, Verdict
+from deploy.scope import NAME, Scope
+from deploy.secret import Secret
+from tests.conftest import LivePostgres
 
 PROJECT = Path(__file__).parents[2]
 FOLDER = PROJECT / "deploy" / "systems" / "tiki_pipeline"
@@ -222,6 +229,38 @@ def test_the_sandbox_shows_signoffs_and_needs_no_other_settings(tmp_path: Path) 
     variables = dict.fromkeys(re.findall(r"\$\{(SANDBOX_TIKI_\w+)", text), "x" * 8)
     environment = config.load_environment(SYSTEM, "compose", tmp_path, variables)
     assert environment.sandbox and environment.signoffs == "show"
+
+
+# --- the query -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.live
+def test_the_pace_of_runs_is_compared_with_that_of_the_month_before(postgres: LivePostgres) -> None:
+    tables = PROJECT / "deploy/sandbox/tiki_pipeline/template/sql/crawl_data.sql"
+    run = """insert into crawl_history (crawl_type, run_id, status, items_count, started_at, completed_at)
+        select 'optimized', 'r', %s, %s, ended - make_interval(secs => %s), ended
+        from (select now() - make_interval(days => %s) as ended) as run"""
+    url = postgres.create("tiki_pace")
+    with psycopg.connect(url) as connection:
+        connection.execute(tables.read_bytes())
+        for day in range(1, 8):
+            connection.execute(run, ("success", 100, 200 + day, day))
+            connection.execute(run, ("failed", 100, 9000, day))
+            connection.execute(run, ("success", 20, 9000, day))
+        connection.execute(run, ("success", 100, 9000, 60))
+
+    def judged(days: int, *before: float) -> Verdict:
+        asked = probe_of("pace-trend")
+        assert isinstance(asked, Samples)
+        question = asked.ask(Scope({}, datetime.now(UTC) - timedelta(days=days, hours=1)))
+        (found,) = answer([question], Secret(url))  # type: ignore[list-item]  # there is a span to ask about
+        assert isinstance(found, Rows), found
+        return asked.model_copy(update={"against": before}).judge(found)  # type: ignore[no-any-return]
+
+    assert judged(7, *[2.02] * 20).found == "median 2.04 s, 2.02 s before; effect +0.57"
+    assert judged(7, *[1.5] * 20).status is Status.FAIL
+    assert judged(7, *[3.0] * 20).status is Status.PASS
+    assert judged(4, *[1.5] * 20).status is judged(7, *[1.5] * 4).status is Status.UNKNOWN
 
 
 # --- the script ----------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ SQL = Path(__file__).with_name("simulate.sql")
 PLAIN = ("google_places", "serper", "openstreetmap")
 LLM = ("serper", "openstreetmap")
 EACH_HOUR = 4  # records of each source
+USUAL = 0.4  # seconds for a record, where no log tells
 TIMES = {
     "RawIngestion": ("ingested_at",),
     "ExtractedListing": ("createdAt", "updatedAt"),
@@ -32,22 +34,23 @@ TIMES = {
 
 @dataclass(frozen=True)
 class Profile:
-    """How the jobs did: `silent` ran none, `failing` is the share of LLM records that failed, `seconds` one took.
+    """How the jobs did: `silent` ran none, `failing` is the share of LLM records that failed.
 
-    `batch` records fail at once with one message; `tokens` are written by each answer of the last day, where it is set.
+    Each took `slower` seconds more than a real one did before the deployment. `batch` records fail at once with one
+    message; `tokens` are written by each answer of the last day, where it is set, and a thousandth of them before.
     """
 
     silent: bool = False
     failing: float = 0.0
     batch: int = 0
-    seconds: float = 0.4
+    slower: float = 0.0
     tokens: int = 0
 
 
 PROFILES = {
     "healthy": Profile(),
     "failing": Profile(failing=0.5, batch=150),
-    "slow": Profile(seconds=9.0),
+    "slow": Profile(slower=9.0),
     "silent": Profile(silent=True),
     "costly": Profile(tokens=2_500_000),
 }
@@ -93,16 +96,32 @@ def _insert(connection: psycopg.Connection[Any], hours: int, profile: Profile) -
             connection.execute(statement.encode(), values)
 
 
-def write_log(path: Path, hours: int, shift: timedelta, profile: Profile) -> None:
-    """The engine's log: its real lines moved into the past, and the made up ones after them."""
-    real = [_moved(line, shift) for line in _lines(path) if '"simulated": true' not in line]
-    made = [] if profile.silent else [json.dumps(event) for event in _events(hours, profile)]
+def write_log(path: Path, hours: int, shift: timedelta, profile: Profile, deployed: datetime) -> None:
+    """The engine's log: its real lines moved into the past, and the made up ones after them.
+
+    How long those took is what real ones took before the deployment, which began at `deployed`.
+    """
+    real = [line for line in _lines(path) if '"simulated": true' not in line]
+    usual = _durations(real, deployed) or [USUAL]
+    made = [] if profile.silent else [json.dumps(event) for event in _events(hours, profile, usual)]
     path.parent.mkdir(parents=True, exist_ok=True)
-    durable.replace(path, "\n".join([*real, *made, ""]))
+    durable.replace(path, "\n".join([*(_moved(line, shift) for line in real), *made, ""]))
 
 
 def _lines(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+
+
+def _durations(lines: list[str], before: datetime) -> list[float]:
+    found = []
+    for line in lines:
+        try:
+            event = json.loads(line)
+            if datetime.fromisoformat(event["timestamp"]) < before:
+                found.append(float(event["duration_seconds"]))
+        except (ValueError, KeyError, TypeError):
+            continue  # no event of ours, or one that took no time
+    return found
 
 
 def _moved(line: str, shift: timedelta) -> str:
@@ -118,15 +137,17 @@ def _stamp(at: datetime) -> str:
     return at.isoformat(timespec="milliseconds")
 
 
-def _events(hours: int, profile: Profile) -> Iterator[dict[str, Any]]:
+def _events(hours: int, profile: Profile, usual: list[float]) -> Iterator[dict[str, Any]]:
     """A line for each record, the oldest first; every failure of an LLM is an ERROR."""
-    now = datetime.now(UTC)
+    now, took = datetime.now(UTC), cycle(usual)
     for hour in range(hours - 1, -1, -1):
         at = now - timedelta(hours=hour)
         for source in PLAIN:
             for number in range(EACH_HOUR):
                 fails = source in LLM and number < EACH_HOUR * profile.failing
-                told = {"error": "the model is overloaded"} if fails else {"duration_seconds": profile.seconds}
+                told = (
+                    {"error": "the model is overloaded"} if fails else {"duration_seconds": next(took) + profile.slower}
+                )
                 yield {
                     "timestamp": _stamp(at),
                     "level": "ERROR" if fails else "INFO",

@@ -33,8 +33,11 @@ insert into "ExtractedListing"
      model_used, "createdAt", "updatedAt")
 select 'e' || r.id, r.id, r.source, t.entity_type,
        case when %(tokens)s > 0 and r.source = any(%(llm)s)
-                 and r.ingested_at > (now() at time zone 'UTC') - interval '1 day'
-            then jsonb_set(t.attributes::jsonb, '{llm_usage,output_tokens}', to_jsonb(%(tokens)s::int))::text
+            then jsonb_set(
+                t.attributes::jsonb, '{llm_usage,output_tokens}',
+                to_jsonb(%(tokens)s::int
+                         / case when r.ingested_at > (now() at time zone 'UTC') - interval '1 day' then 1 else 1000 end)
+            )::text
             else t.attributes end,
        t.discovered_attributes, t.external_ids,
        case when t.extraction_hash is null or right(r.id, 1) <> '0' then t.extraction_hash else md5(r.id) end,
