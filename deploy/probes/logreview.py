@@ -50,7 +50,9 @@ class Review(Probe):
         key = hashlib.sha256(repr((self.paths, sorted(self.patterns.items()), self.allow)).encode()).hexdigest()[:12]
         state = shlex.quote(scope.fill("{control}") + f"/logs/{key}")
         settings = [
-            needs("awk", "cat", "cksum", "grep", "gzip", "head", "mktemp", "mv", "sort", "stat", "tail", "tr", "wc"),
+            needs(
+                "awk", "cat", "cksum", "dd", "grep", "gzip", "head", "mktemp", "mv", "sort", "stat", "tail", "tr", "wc"
+            ),
             f"state={state} since={_minute(since)} oldest={_minute(since - BY_MINUTE if since else None)}",
             f'each() {{ for one in {globs(scope, *self.paths)}; do "$1" "$one"; done; }}',
             filtering(self.allow),
@@ -59,16 +61,16 @@ class Review(Probe):
         return Shell("\n".join([*settings, SCRIPT.read_text(encoding="utf-8")]), timeout=self.timeout)
 
     def _scan(self) -> str:
-        """The sh function `scan FILE OFFSET`: its input's hits as `h minute kind file offset`; never what was hit."""
+        """The sh function `scan FILE OFFSET BYTES`: its hits as `h minute kind file offset`; never what was hit."""
         every = " ".join(f"-e {shlex.quote(text)}" for text in self.patterns.values())
         told = "\n".join(
-            f'  printf \'%s\\n\' "$hits" | grep -aE -e {shlex.quote(text)} | where {shlex.quote(kind)} "$1" "$2"'
+            f'  printf \'%s\\n\' "$hits" | grep -aE -e {shlex.quote(text)} | where {shlex.quote(kind)} "$@"'
             for kind, text in self.patterns.items()
         )
         return f"""\
 : | grep -aE {every}; [ $? -le 1 ] || exit 3
 where() {{
-  awk -v kind="$1" -v file="$2" -v start="$3" '{{
+  awk -v kind="$1" -v file="$2" -v start="$3" -v size="$4" '$0 + 0 < size + 0 {{
     minute = match($0, /{TIME}/) ? substr($0, RSTART, 10) "T" substr($0, RSTART + 11, 5) : "9999"
     print "h\\t" minute "\\t" kind "\\t" file "\\t" start + $0
   }}'
