@@ -13,14 +13,13 @@ FENCED = 98  # our own exit: a newer deployer has been here
 # The host keeps the largest token that it has seen; a smaller one changes nothing any more. What a deployer with a
 # smaller one left running, because it lost the host and the host does not know it, is ended before anything else is
 # begun. A job is known by its shell: number, start (against reused numbers) and process group, as Linux tells them.
+# It is written down before the fence is read, and older ones are looked for after the fence was raised: so of two
+# that come at once, either the older one sees the fence, or the newer one sees its job. The fence may have been raised
+# already, by whoever drew the token on this host.
 GUARD = """\
 _f={fence}
-mkdir -p -m 700 -- "${{_f%/*}}/running" || exit 1
-_t=$(cat -- "$_f" 2>/dev/null)
-if [ "${{_t:-0}}" -gt {token} ]; then
-  echo "a newer deployment (token $_t) has taken over; this one ({token}) changes nothing any more" >&2
-  exit {exit}
-fi
+_r=${{_f%/*}}/running
+mkdir -p -m 700 -- "$_r" || exit 1
 _job() {{
   _s=
   if [ -r "/proc/$1/stat" ]; then read -r _s </proc/"$1"/stat; fi
@@ -28,22 +27,30 @@ _job() {{
   set -- ${{_s##*) }}
   _g=${{3-}} _b=${{20-}}
 }}
+_job $$
+if [ -n "$_b" ]; then
+  trap 'rm -f -- "$_r/$$"' EXIT
+  echo "$$ $_b {token}" >"$_r/$$" || exit 1
+fi
+_t=$(cat -- "$_f" 2>/dev/null)
+if [ "${{_t:-0}}" -gt {token} ]; then
+  echo "a newer deployment (token $_t) has taken over; this one ({token}) changes nothing any more" >&2
+  exit {exit}
+fi
 if [ "${{_t:-0}}" -lt {token} ]; then
-  for _j in "${{_f%/*}}/running"/*; do
-    if [ -e "$_j" ]; then
-      read -r _pid _born <"$_j"
+  printf %s {token} >"$_f.$$" && mv -f -- "$_f.$$" "$_f" || exit 1
+fi
+for _j in "$_r"/*; do
+  if [ -e "$_j" ]; then
+    _pid= _born= _t=
+    read -r _pid _born _t <"$_j"
+    if [ -n "$_born" ] && [ "${{_t:-0}}" -lt {token} ]; then
       _job "$_pid"
       if [ -n "$_b" ] && [ "$_b" = "$_born" ]; then kill -KILL "-$_g"; fi
       rm -f -- "$_j"
     fi
-  done
-  printf %s {token} >"$_f.$$" && mv -f -- "$_f.$$" "$_f" || exit 1
-fi
-_job $$
-if [ -n "$_b" ]; then
-  trap 'rm -f -- "${{_f%/*}}/running/$$"' EXIT
-  echo "$$ $_b" >"${{_f%/*}}/running/$$" || exit 1
-fi
+  fi
+done
 """
 
 
