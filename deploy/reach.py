@@ -34,11 +34,14 @@ class Reach:
         self._opening = threading.Lock()
 
     def hosts(self, role: str) -> list[str]:
-        """The hosts of a role; this machine when the environment names no host at all.
+        """The hosts of a role, one of them (`app[0]` is the first of the role `app`); this machine when none is named.
 
         Empty when all of them were left out on request. ConfigError for a role that the environment does not know.
         """
         known = self.environment.hosts
+        if found := PLACE.fullmatch(role):
+            named = self.hosts(found["role"])
+            return [HERE] if named == [HERE] else [self.place(role)] if named else []
         if role == CONTROL:
             return [self.control]
         if role == OPERATOR and role not in known:

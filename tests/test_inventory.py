@@ -76,3 +76,13 @@ def test_via_means_a_host_by_role_and_number() -> None:
     assert (reach.place("app[1]"), reach.place("other.example")) == ("deploy@10.0.0.6", "other.example")
     with pytest.raises(ConfigError, match=r"no host app\[2\]"):
         reach.place("app[2]")
+
+
+def test_a_role_with_a_number_is_one_of_its_hosts() -> None:
+    reach = Reach(environment())
+    assert (reach.hosts("app[0]"), reach.hosts("app[1]")) == (["deploy@10.0.0.5"], ["deploy@10.0.0.6"])
+    assert Reach(environment(hosts={})).hosts("app[0]") == ["localhost"]
+    assert Reach(narrowed(environment(), "db.example", None)).hosts("app[0]") == []
+    for role, told in (("web[0]", "no hosts of the role 'web'"), ("app[2]", r"no host app\[2\]")):
+        with pytest.raises(ConfigError, match=told):
+            reach.hosts(role)

@@ -26,11 +26,12 @@ class Item:
     """One line of a checklist: a probe that is asked, a sign-off that a person gives, or a probe that a person signs.
 
     `due` is the span after a deployment at which it is owed (`1h`; empty: judged in the flow only), `over` the span of
-    data that its probe looks at, `on` a host role, `only` the environments it applies to (none: all of them), `line`
-    its line in the checklist, `sources` the owners' own ids for it. With `signoff` and a probe, the probe collects the
-    evidence and a person signs. What is `transient` holds in its own phase only, for a later one changes it.
-    `lasting` (`for:`) is how long it must fail until the monitor says so; `enough` is how much of the span `due` must
-    have passed for it to be judged (empty: all of it); `role` is who signs it: one person signs for one role only.
+    data that its probe looks at, `on` a host role or one host of it (`app[0]`, for what is done once), `only` the
+    environments it applies to (none: all of them), `line` its line in the checklist, `sources` the owners' own ids for
+    it. With `signoff` and a probe, the probe collects the evidence and a person signs. What is `transient` holds in its
+    own phase only, for a later one changes it. `lasting` (`for:`) is how long it must fail until the monitor says so;
+    `enough` is how much of the span `due` must have passed for it to be judged (empty: all of it); `role` is who signs
+    it: one person signs for one role only.
     """
 
     id: str

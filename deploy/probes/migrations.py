@@ -99,6 +99,7 @@ class Drift(Probe):
     """The database's schema is what the migrations make, as the rehearsal of the release found it to be."""
 
     name: ClassVar[str] = "migrations.drift"
+    role: ClassVar[str] = "control"  # where the rehearsal has left its report
     example: ClassVar[str] = "database: app"
     database: str = "app"
     layout: Kind = "prisma"
@@ -128,6 +129,7 @@ class Reviewed(Probe):
     """
 
     name: ClassVar[str] = "migrations.reviewed"
+    role: ClassVar[str] = "control"  # where the rehearsal has left its report
     example: ClassVar[str] = 'acknowledgements: "{release}/ops/migration_reviews.yaml"'
     folder: str = "{migrations}"
     layout: Kind = "prisma"

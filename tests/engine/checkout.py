@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 from dotenv import dotenv_values
@@ -46,7 +46,7 @@ class Checkout:
     snapshots: dict[str, Snapshot] = field(default_factory=dict)
 
     @classmethod
-    def make(cls, folder: Path) -> Checkout:
+    def make(cls, folder: Path, **more: Any) -> Self:
         """Copy what git tracks or would track, as it is now."""
         listed = subprocess.run(
             ["git", "-C", str(PROJECT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
@@ -58,7 +58,7 @@ class Checkout:
             if name and not name.startswith("tests/") and source.is_file():
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(source, target)
-        return cls(folder)
+        return cls(folder, **more)
 
     # -- the command line
 
