@@ -1,4 +1,7 @@
-"""A monitor that runs by itself on this machine: a systemd timer, or where no systemd runs, a crontab line."""
+"""A monitor that runs by itself, here or on a host: a systemd timer, or where no systemd runs, a crontab line.
+
+On a host it is a checkout of this toolkit there that runs, with its own `.env`: secrets are not sent about.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,13 @@ from deploy.command import Script
 from deploy.errors import ConfigError
 from deploy.monitor.messages import Place
 from deploy.reach import OPERATOR
+from deploy.site import Site
 
 PASSED_ON = ("DEPLOY_SYSTEMS", "DEPLOY_STATE")  # settings that name folders; secrets stay in .env
+PASSED_FAR = ("DEPLOY_SYSTEMS",)  # to a host, where they must lie in the same folder; its state is its own
+FINE, MISTAKEN, LATE = 0, 2, 6  # how our own command line ends, as far as it matters here
+NOT_THERE = 44  # our own exit: no checkout there knows the environment
+FAR = 600  # seconds; a checkout that is new makes its virtual environment first
 WAYS = ("auto", "systemd", "cron")
 UNITS = 'if [ "$(id -u)" = 0 ]; then units=/etc/systemd/system; else units=$HOME/.config/systemd/user; fi'
 
@@ -24,7 +32,8 @@ UNITS = 'if [ "$(id -u)" = 0 ]; then units=/etc/systemd/system; else units=$HOME
 class Timer:
     """What runs, from which checkout, how often. `units` is the folder of systemd's files, when not the usual one.
 
-    It alerts; with `output` it writes metrics into that file instead, for a team that has Prometheus.
+    It alerts; with `output` it writes metrics into that file instead, for a team that has Prometheus. `on` is the role
+    on whose first host it runs; by default it is this machine.
     """
 
     place: Place
@@ -33,6 +42,7 @@ class Timer:
     output: str | None = None
     way: str = "auto"
     units: str = ""
+    on: str = OPERATOR
     env: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -46,11 +56,15 @@ class Timer:
 
     @property
     def command(self) -> str:
+        if self.output:
+            return self.calling("monitor.export", f"--output={self.output}")
+        return self.calling("monitor", "--alert", f"--every={duration.text(self.every)}")
+
+    def calling(self, *words: str) -> str:
+        """A line of shell that runs a task of the checkout, for this place."""
         where = [f"--system={self.place.system}", f"--env={self.place.environment}"]
-        every = f"--every={duration.text(self.every)}"
-        doing = ["monitor.export", f"--output={self.output}"] if self.output else ["monitor", "--alert", every]
         settings = "".join(f"{key}={shlex.quote(value)} " for key, value in sorted(self.env.items()))
-        return f"cd {shlex.quote(self.project)} && {settings}{shlex.join(['scripts/invoke', *doing, *where])}"
+        return f"cd {shlex.quote(self.project)} && {settings}{shlex.join(['scripts/invoke', *words, *where])}"
 
     @property
     def mark(self) -> str:
@@ -93,9 +107,10 @@ class Timer:
         return {f"{self.name}.service": dedent(service), f"{self.name}.timer": dedent(timer)}
 
 
-def settings() -> dict[str, str]:
+def settings(on: str = OPERATOR) -> dict[str, str]:
     """What of this process's settings a timer needs as well."""
-    return {key: os.environ[key] for key in PASSED_ON if os.environ.get(key)}
+    names = PASSED_ON if on == OPERATOR else PASSED_FAR
+    return {key: os.environ[key] for key in names if os.environ.get(key)}
 
 
 def _cron_time(minutes: int, rest: float) -> str:
@@ -109,7 +124,7 @@ def _cron_time(minutes: int, rest: float) -> str:
 
 def install(timer: Timer) -> Script:
     """Make it run by itself. Says `unchanged` where it does already; what is there of ours is replaced."""
-    return _script(timer, _systemd(timer, timer.unit_files()), timer.crontab_line)
+    return _script(timer, _systemd(timer, timer.unit_files()), timer.crontab_line, _known(timer))
 
 
 def uninstall(timer: Timer) -> Script:
@@ -117,17 +132,50 @@ def uninstall(timer: Timer) -> Script:
     return _script(timer, _systemd(timer, {}), lambda: "")
 
 
-def _script(timer: Timer, systemd: str, line: Callable[[], str]) -> Script:
+def carry_out(site: Site, timer: Timer, script: Script) -> str:
+    """Run a script of these; what it says. ConfigError where the host has no checkout that knows the environment."""
+    done = site.execute(script)
+    if done.exit != NOT_THERE:
+        return done.out
+    why = "".join(f"\n  | {line}" for line in done.out.strip().splitlines()[-5:])
+    what = f"the checkout {timer.project} on {site.first(timer.on)} cannot do it:{why}"
+    raise ConfigError(what, where="--project", fix="Have one there, with its own .env, or say where it is.")
+
+
+def standing(site: Site, timer: Timer, format: str) -> tuple[str, str]:
+    """What the monitor on a host says of itself, and that it is late; that is empty when it is in time."""
+    exits = frozenset({FINE, MISTAKEN, LATE})
+    script = Script(timer.calling("monitor.status", f"--format={format}"), on=timer.on, timeout=FAR, exits=exits)
+    done = site.execute(script)
+    if done.exit == MISTAKEN:
+        fix = "Correct it there, or say where the checkout is."
+        raise ConfigError(f"on {site.first(timer.on)}: {done.err.strip()}", where="--project", fix=fix)
+    return done.out, done.err.strip() if done.exit == LATE else ""
+
+
+def _known(timer: Timer) -> str:
+    """On a host, the checkout is asked first: whether it knows the environment, and whom to tell."""
+    if timer.on == OPERATOR:
+        return ""
+    words = [f"--every={duration.text(timer.every)}", *([f"--output={timer.output}"] if timer.output else [])]
+    asking = timer.calling("--dry", "monitor.install", *words)
+    return f"said=$({asking} 2>&1) || {{ printf '%s\\n' \"$said\"; exit {NOT_THERE}; }}\n"
+
+
+def _script(timer: Timer, systemd: str, line: Callable[[], str], first: str = "") -> Script:
     if timer.way == "systemd":
-        return _made(systemd)
+        return _made(timer, first + systemd)
     cron = _cron(timer, line())
     if timer.way == "cron":
-        return _made(cron)
-    return _made(f"if [ -d /run/systemd/system ]; then\n{_indented(systemd)}\nelse\n{_indented(cron)}\nfi")
+        return _made(timer, first + cron)
+    either = f"if [ -d /run/systemd/system ]; then\n{_indented(systemd)}\nelse\n{_indented(cron)}\nfi"
+    return _made(timer, first + either)
 
 
-def _made(text: str) -> Script:
-    return Script(text, on=OPERATOR, timeout=60, note="the monitor's timer, or its line in the crontab")
+def _made(timer: Timer, text: str) -> Script:
+    note, far = "the monitor's timer, or its line in the crontab", timer.on != OPERATOR
+    exits = frozenset({FINE, NOT_THERE} if far else {FINE})
+    return Script(text, on=timer.on, timeout=FAR if far else 60, exits=exits, note=note)
 
 
 def _indented(text: str) -> str:

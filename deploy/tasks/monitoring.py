@@ -8,17 +8,20 @@ from invoke.collection import Collection
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from deploy.errors import ConfigError
+from deploy.errors import ConfigError, GateClosed
 from deploy.tasks.base import command, emit, is_dry, opened, say
 from deploy.tasks.running import as_asked, check_phase
 
 if TYPE_CHECKING:
+    from deploy.monitor.install import Timer
     from deploy.session import Session
 
 CLOSED = 6
 EVERY = "how often: 30s, 5m, 1h (default: as the environment says)"
 ALERT = "tell people of what changed, and remember it"
 WAY = "systemd, cron, or auto: cron where no systemd runs"
+ON = "on the first host of this role, or app[1], instead of on this machine"
+PROJECT_THERE = "with --on: the folder of this toolkit there (default: as here)"
 METRICS = "export metrics into this *.prom file instead of alerting"
 
 
@@ -84,55 +87,94 @@ def watch(
         raise Exit(code=CLOSED)
 
 
-@command(every=EVERY, way=WAY, output=METRICS)
+@command(every=EVERY, way=WAY, output=METRICS, on=ON, project=PROJECT_THERE)
 def install(
     context: Context,
     every: str | None = None,
     way: str = "auto",
     output: str | None = None,
+    on: str | None = None,
+    project: str | None = None,
     system: str | None = None,
     env: str | None = None,
 ) -> None:
-    """Have the monitor run by itself on this machine; running it again changes nothing."""
-    timed(context, "install", every, way, output, opened(system, env))
+    """Have the monitor run by itself, here or on a host; running it again changes nothing."""
+    from deploy.monitor import operate
+    from deploy.monitor.loop import require_routes
+
+    session = opened(system, env)
+    if not output:
+        require_routes(operate.alerts_of(session, every), operate.place_of(session))
+    timed(context, "install", session, timer_of(session, every, way, output, on, project))
 
 
-@command(way=WAY, output="take away what exports metrics instead")
+@command(way=WAY, output="take away what exports metrics instead", on=ON, project=PROJECT_THERE)
 def uninstall(
     context: Context,
     way: str = "auto",
     output: str | None = None,
+    on: str | None = None,
+    project: str | None = None,
     system: str | None = None,
     env: str | None = None,
 ) -> None:
     """Take the monitor's timer, or its line in the crontab, away."""
-    timed(context, "uninstall", None, way, output, opened(system, env))
+    session = opened(system, env)
+    timed(context, "uninstall", session, timer_of(session, None, way, output, on, project))
 
 
-def timed(context: Context, what: str, every: str | None, way: str, output: str | None, session: Session) -> None:
+def timer_of(
+    session: Session,
+    every: str | None = None,
+    way: str = "auto",
+    output: str | None = None,
+    on: str | None = None,
+    project: str | None = None,
+) -> Timer:
     from pathlib import Path
 
-    from deploy.command import paste
     from deploy.folders import PROJECT
     from deploy.monitor import install as installing
     from deploy.monitor import operate
-    from deploy.monitor.loop import require_routes
+    from deploy.reach import OPERATOR
 
-    alerts, place = operate.alerts_of(session, every), operate.place_of(session)
+    where = on or OPERATOR
+    if project and not on:
+        raise ConfigError("here it is this checkout that runs", where="--project", fix="Give --on as well.")
     path = str(Path(output).absolute()) if output else None
-    timer = installing.Timer(place, str(PROJECT), alerts.every, path, way, env=installing.settings())
-    if what == "install" and not output:
-        require_routes(alerts, place)
+    span, given = operate.alerts_of(session, every).every, installing.settings(where)
+    return installing.Timer(operate.place_of(session), project or str(PROJECT), span, path, way, on=where, env=given)
+
+
+def timed(context: Context, what: str, session: Session, timer: Timer) -> None:
+    from deploy.command import paste
+    from deploy.monitor import install as installing
+
     script = getattr(installing, what)(timer)
-    say(paste([script]) if is_dry(context) else session.site.execute(script).out)
+    say(paste([script]) if is_dry(context) else installing.carry_out(session.site, timer, script))
 
 
-@command()
-def status(context: Context, system: str | None = None, env: str | None = None, format: str = "text") -> None:
+@command(on="ask the monitor on the first host of this role", project=PROJECT_THERE)
+def status(
+    context: Context,
+    system: str | None = None,
+    env: str | None = None,
+    format: str = "text",
+    on: str | None = None,
+    project: str | None = None,
+) -> None:
     """Tell when the monitor last ran and what it said; ends with 6 when it is late."""
+    from deploy.monitor import install as installing
     from deploy.monitor import operate
 
-    found = operate.standing(opened(system, env), operate.now_utc())
+    session = opened(system, env)
+    if on:
+        said, late = installing.standing(session.site, timer_of(session, on=on, project=project), format)
+        say(said)
+        if late:
+            raise GateClosed(late)
+        return
+    found = operate.standing(session, operate.now_utc())
     say(operate.show_standing(found, format))
     operate.require_in_time(found)
 
@@ -140,7 +182,6 @@ def status(context: Context, system: str | None = None, env: str | None = None, 
 @command(name="test-alert")
 def test_alert(context: Context, system: str | None = None, env: str | None = None) -> None:
     """Send a test through each route of the environment; ends with 6 when one did not take it."""
-    from deploy.errors import GateClosed
     from deploy.monitor import operate, routes
 
     lines, fine = operate.try_routes(opened(system, env), routes.send)
