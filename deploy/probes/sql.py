@@ -19,6 +19,7 @@ from deploy.result import Verdict, failed, judged, passed, unknown
 from deploy.scope import Scope
 
 FILE = re.compile(r"\S+\.sql")
+INCLUDE = re.compile(r"^\\ir[ \t]+(\S+)[ \t]*$", re.MULTILINE)
 SPAN = re.compile(r"(?<!:)(?<!coalesce\():(since|load_id)\b")
 SHOWN = 10
 
@@ -63,13 +64,20 @@ class Query(Probe):
 
 
 def statement(text: str, scope: Scope) -> str:
-    """The SQL that a text means: itself, or the file in the system's folder `sql/` that it names (ConfigError)."""
+    """The SQL that a text means: itself, or the file in the system's folder `sql/` that it names (ConfigError).
+
+    In a file, a line `\\ir other.sql` stands for that file, as it does for psql.
+    """
     if FILE.fullmatch(text.strip()):
-        path = Path(scope.fill("{system}")) / "sql" / text.strip()
-        if not path.is_file():
-            raise ConfigError("there is no such SQL file", where=str(path), fix="Correct its name in the checklist.")
-        text = path.read_text(encoding="utf-8")
+        folder = Path(scope.fill("{system}")) / "sql"
+        text = INCLUDE.sub(lambda found: _file(folder / found[1]).rstrip(), _file(folder / text.strip()))
     return text.strip().rstrip(";")
+
+
+def _file(path: Path) -> str:
+    if not path.is_file():
+        raise ConfigError("there is no such SQL file", where=str(path), fix="Correct its name where it is used.")
+    return path.read_text(encoding="utf-8")
 
 
 class Connect(Probe):

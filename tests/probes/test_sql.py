@@ -220,6 +220,17 @@ def test_a_file_that_is_not_there_is_named() -> None:
         statement("gone.sql", Scope({"system": "/srv"}))
 
 
+def test_a_file_may_include_another_as_for_psql(tmp_path: Path) -> None:
+    (tmp_path / "sql").mkdir()
+    (tmp_path / "sql/costs.sql").write_text("with costs as (select 1 as gbp)\n")
+    (tmp_path / "sql/sum.sql").write_text("-- the sum\n\\ir costs.sql\nselect sum(gbp) from costs;\n")
+    (tmp_path / "sql/lost.sql").write_text("\\ir gone.sql\nselect 1")
+    scope = Scope({"system": str(tmp_path)})
+    assert statement("sum.sql", scope) == "-- the sum\nwith costs as (select 1 as gbp)\nselect sum(gbp) from costs"
+    with pytest.raises(ConfigError, match=r"sql/gone\.sql"):
+        statement("lost.sql", scope)
+
+
 def test_an_answer_that_is_too_slow_fails() -> None:
     assert Connect(within=1).judge(Rows((((180003, "18.3"),),), took=1.5)).status is FAIL
 

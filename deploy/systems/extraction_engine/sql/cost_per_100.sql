@@ -1,25 +1,8 @@
 -- GBP for each 100 records that an LLM extracted, how many were looked at, and how many of them are new. Judged are the
 -- extractions made in the span, and at least the latest twenty. NULL as soon as one of them lacks its token counts or its
 -- model's price: a sum over the others would be too low.
-with usage as (
-    select e.*,
-           coalesce(
-               e.attributes::jsonb->'llm_usage', e.attributes::jsonb->'_llm_usage',
-               e.discovered_attributes::jsonb->'llm_usage', e.discovered_attributes::jsonb->'_llm_usage'
-           ) as tokens
-    from "ExtractedListing" e
-    where e.model_used is not null or e.source in ('serper', 'openstreetmap')
-),
-prices (model, input, output) as (  -- USD per million tokens: keep in step with the price list of the provider
-    values ('claude-haiku-20250318', 0.80, 4.00), ('claude-haiku-4-5', 1.00, 5.00)
-),
-costs as (
-    select u.*,
-           ((u.tokens->>'input_tokens')::numeric * p.input + (u.tokens->>'output_tokens')::numeric * p.output)
-               / 1000000 * :usd_to_gbp::numeric as gbp
-    from usage u
-    left join prices p on p.model = u.model_used
-),
+\ir costs.sql
+,
 spans as (
     select *,
            "createdAt" >= coalesce(:since::timestamptz at time zone 'UTC', '-infinity') as recent,

@@ -1,24 +1,7 @@
 -- GBP for each record that an LLM extracted in the span. NULL, all of them, as soon as one lacks its token counts or its
 -- model's price: the others might be the cheap ones.
-with usage as (
-    select e.*,
-           coalesce(
-               e.attributes::jsonb->'llm_usage', e.attributes::jsonb->'_llm_usage',
-               e.discovered_attributes::jsonb->'llm_usage', e.discovered_attributes::jsonb->'_llm_usage'
-           ) as tokens
-    from "ExtractedListing" e
-    where e.model_used is not null or e.source in ('serper', 'openstreetmap')
-),
-prices (model, input, output) as (  -- USD per million tokens: keep in step with the price list of the provider
-    values ('claude-haiku-20250318', 0.80, 4.00), ('claude-haiku-4-5', 1.00, 5.00)
-),
-costs as (
-    select u.*,
-           ((u.tokens->>'input_tokens')::numeric * p.input + (u.tokens->>'output_tokens')::numeric * p.output)
-               / 1000000 * :usd_to_gbp::numeric as gbp
-    from usage u
-    left join prices p on p.model = u.model_used
-),
+\ir costs.sql
+,
 records as (
     select raw_ingestion_id, sum(gbp) as gbp, bool_and(gbp is not null) as priced
     from costs
