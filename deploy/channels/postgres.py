@@ -104,7 +104,10 @@ def _refused(question: Sql) -> Unanswered | None:
 def _ask_all(questions: Sequence[Sql], url: Secret) -> Iterator[Rows | Unanswered]:
     connection = connect(url, read_only=True)
     try:
-        together, _ = _ask(connection, questions)
+        together, error = _ask(connection, questions)
+        if isinstance(error, psycopg.errors.QueryCanceled) and None in together:
+            late = together.index(None)  # it has had its time, and need not have it once more
+            together[late] = _unanswered(error, questions[late].timeout, questions[late].timeout)
         for question, found in zip(questions, together, strict=True):
             if found is None and not _usable(connection):
                 connection.close()

@@ -106,6 +106,15 @@ def test_a_failing_question_spoils_only_itself(url: Secret, statement: str) -> N
 
 
 @pytest.mark.live
+def test_what_timed_out_is_not_asked_again(url: Secret) -> None:
+    asked = [question("select 1"), question("select pg_sleep(60)", timeout=0.1), question("select 2")]
+    _, late, after = channel.answer(asked, url)
+    assert isinstance(late, Unanswered)
+    assert late.took == 0.1  # its time as it was set, not as a second try had taken
+    assert rows(after) == (((2,),),)
+
+
+@pytest.mark.live
 def test_all_failing_questions_at_once(url: Secret) -> None:
     asked = [one for text in FAILING for one in (question(text, timeout=0.1), question("select 7"))]
     answers = channel.answer(asked, url)
