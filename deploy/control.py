@@ -11,6 +11,8 @@ import os
 import shlex
 import threading
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -34,12 +36,12 @@ class ControlFolder(Protocol):
 
     def text(self, name: str) -> str | None: ...
     def claim(self, name: str, text: str) -> bool: ...
-    def replace(self, name: str, text: str) -> None: ...
-    def record(self, name: str, line: str, head: str) -> None: ...
+    def swap(self, name: str, old: str, new: str) -> bool: ...
+    def record(self, name: str, line: str, head: str, size: int) -> None: ...
     def cut(self, name: str, size: int) -> None: ...
     def touch(self, name: str, text: str) -> bool: ...
     def remove(self, name: str, text: str) -> bool: ...
-    def rename(self, name: str, to: str) -> None: ...
+    def rename(self, name: str, to: str, text: str) -> bool: ...
     def age(self, name: str) -> float | None: ...
     def refresh(self) -> None: ...
 
@@ -69,11 +71,15 @@ class Here:
             draft.unlink()
         return True
 
-    def replace(self, name: str, text: str) -> None:
-        durable.replace(self.folder / name, text)
+    def swap(self, name: str, old: str, new: str) -> bool:
+        """Replace the text of a file (that there is none counts as empty) if it still is the old one."""
+        if (self.text(name) or "").strip() != old:
+            return False
+        durable.replace(self.folder / name, new)
+        return True
 
-    def record(self, name: str, line: str, head: str) -> None:
-        """Append a line to a journal, then note in its head how far it goes."""
+    def record(self, name: str, line: str, head: str, size: int) -> None:
+        """Append a line to a journal of that size, then note in its head how far it goes."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         durable.append(path, line)
@@ -82,7 +88,7 @@ class Here:
     def cut(self, name: str, size: int) -> None:
         """Keep only the first bytes of a file."""
         with (self.folder / name).open("r+b") as file:
-            file.truncate(size)
+            file.truncate(min(size, os.fstat(file.fileno()).st_size))
             os.fsync(file.fileno())
 
     def touch(self, name: str, text: str) -> bool:
@@ -99,11 +105,21 @@ class Here:
         """Remove a file if its text is still this one."""
         if self.text(name) != text:
             return False
-        (self.folder / name).unlink()
+        try:
+            (self.folder / name).unlink()
+        except FileNotFoundError:
+            return False
         return True
 
-    def rename(self, name: str, to: str) -> None:
-        (self.folder / name).replace(self.folder / to)
+    def rename(self, name: str, to: str, text: str) -> bool:
+        """Rename a file if its text is still this one."""
+        if self.text(name) != text:
+            return False
+        try:
+            (self.folder / name).replace(self.folder / to)
+        except FileNotFoundError:
+            return False
+        return True
 
     def age(self, name: str) -> float | None:
         """Seconds since a file was written or touched; None when there is none."""
@@ -116,19 +132,30 @@ class Here:
         """Nothing to do: this is the folder itself."""
 
 
-CLAIM = f"""
+# A file's text is looked at and the file changed in one script: nobody's network stands between the two.
+SAME = f"""
+[ -e {{name}} ] && [ "$(cat {{name}})" = {{text}} ] || exit {NO}"""
+
+DRAFT = """
 draft=.$$.draft
 trap 'rm -f "$draft"' EXIT
-printf %s {{text}} >"$draft"
+printf %s {text} >"$draft"
+"""
+
+CLAIM = f"""{DRAFT}
 ln "$draft" {{name}} 2>/dev/null || {{{{
   [ ! -e {{name}} ] || exit {NO}
   ln "$draft" {{name}}
 }}}}"""
 
+SWAP = f"""
+[ "$(cat {{name}} 2>/dev/null)" = {{old}} ] || exit {NO}{DRAFT}
+mv -f -- "$draft" {{name}}"""
+
 # what is given back in between must not come into being again, so `touch` makes no file
-TOUCH = f"""
-[ "$(cat {{name}} 2>/dev/null)" = {{text}} ] || exit {NO}
-touch -c {{name}}"""
+TOUCH = f"{SAME}\ntouch -c {{name}}"
+REMOVE = f"{SAME}\nrm -f {{name}}"
+RENAME = f"{SAME}\nmv -f -- {{name}} {{to}}"
 
 RECORD = """
 mkdir -p -m 700 -- "$(dirname {name})"
@@ -144,10 +171,16 @@ sync -- {name} 2>/dev/null || sync
 printf %s {head} >{top}.new
 mv -f -- {top}.new {top}"""
 
+# Heads before sizes, and what is longer is fetched later on: a head never tells of more than its journal has.
 LISTING = """
-for each in journals/*.jsonl journals/*.head; do
-  [ ! -e "$each" ] || printf '%s %s\\n' "$(wc -c <"$each")" "$each"
+for each in journals/*.head; do
+  [ ! -e "$each" ] || printf '%s %s\\n' "$each" "$(cat "$each")"
+done
+for each in journals/*.jsonl; do
+  [ ! -e "$each" ] || printf '%s %s\\n' "$each" "$(wc -c <"$each")"
 done"""
+
+Stamp = tuple[int, int, int]
 
 
 class There:
@@ -162,21 +195,32 @@ class There:
         return None if done.exit == NO else done.out
 
     def claim(self, name: str, text: str) -> bool:
-        return self._run(CLAIM.format(name=_q(name), text=_q(text))).exit == 0
+        script = CLAIM.format(name=_q(name), text=_q(text))
+        try:
+            return self._run(script).exit == 0
+        except OSError:  # it may have been made before the connection was lost
+            return self._run(script).exit == 0 or self.text(name) == text
 
-    def replace(self, name: str, text: str) -> None:
-        self._run(f"printf %s {_q(text)} >{_q(name)}.new\nmv -f -- {_q(name)}.new {_q(name)}")
+    def swap(self, name: str, old: str, new: str) -> bool:
+        script = SWAP.format(name=_q(name), old=_q(old), text=_q(new))
+        try:
+            return self._run(script).exit == 0
+        except OSError:  # if that was us, the answer is no; nobody is wronged by it
+            return self._run(script).exit == 0
 
-    def record(self, name: str, line: str, head: str) -> None:
-        mirror = self.folder / name
+    def record(self, name: str, line: str, head: str, size: int) -> None:
         top = str(Path(name).with_suffix(".head"))
-        size = mirror.stat().st_size if mirror.exists() else 0
         text = RECORD.format(name=_q(name), shown=name, size=size, line=_q(line), head=_q(head), top=_q(top))
         try:
             self._run(text)
         except OSError:
             self._run(text)
-        self.mirror.record(name, line, head)
+        seen = self._stamps().get(name)
+        if (seen[0] if seen else 0) == size:
+            self.mirror.record(name, line, head, size)
+        else:  # another command of this machine has brought it in line meanwhile, and knew less, or more
+            durable.replace(self.folder / name, self._whole(name))
+            durable.replace(self.folder / top, head)
 
     def cut(self, name: str, size: int) -> None:
         self._run(f"truncate -s {size} {_q(name)}\nsync")
@@ -186,10 +230,10 @@ class There:
         return self._run(TOUCH.format(name=_q(name), text=_q(text))).exit == 0
 
     def remove(self, name: str, text: str) -> bool:
-        return self._run(f'[ "$(cat {_q(name)} 2>/dev/null)" = {_q(text)} ] || exit {NO}\nrm {_q(name)}').exit == 0
+        return self._run(REMOVE.format(name=_q(name), text=_q(text))).exit == 0
 
-    def rename(self, name: str, to: str) -> None:
-        self._run(f"mv -f -- {_q(name)} {_q(to)}")
+    def rename(self, name: str, to: str, text: str) -> bool:
+        return self._run(RENAME.format(name=_q(name), to=_q(to), text=_q(text.rstrip("\n")))).exit == 0
 
     def age(self, name: str) -> float | None:
         look = f"[ -e {_q(name)} ] || exit {NO}\nnow=$(date +%s)\necho $((now - $(stat -c %Y {_q(name)})))"
@@ -199,19 +243,42 @@ class There:
     def refresh(self) -> None:
         """Bring the mirror in line: journals that are new there, or longer, are fetched.
 
-        What that host does not have any more is kept in `gone`, apart from what counts.
+        What that host does not have any more is kept in `gone`, apart from what counts. What another command of this
+        machine has written since we asked is newer than the answer, and stays.
         """
-        lines = [line.split(" ", 1) for line in self._run(LISTING).out.splitlines()]
-        listed = {name: int(size) for size, name in lines}
-        for name, size in listed.items():
-            path = self.folder / name
-            if not path.exists() or path.stat().st_size != size or name.endswith(".head"):
-                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                durable.replace(path, self.text(name) or "")
+        before = self._stamps()
+        listed = dict(line.split(" ", 1) for line in self._run(LISTING).out.splitlines())
+        heads = {name: head for name, head in listed.items() if name.endswith(".head")}
+        for name in sorted(set(listed) - set(heads)):
+            if name not in before or before[name][0] != int(listed[name]):
+                self._put(name, self._whole(name), before)
+        for name, head in heads.items():
+            if self.mirror.text(name) != head:
+                self._put(name, head, before)
+        for name in set(before) - set(listed):
+            (self.folder / "gone").mkdir(exist_ok=True, mode=0o700)
+            with suppress(FileNotFoundError):
+                (self.folder / name).replace(self.folder / "gone" / Path(name).name)
+
+    def _stamps(self) -> dict[str, Stamp]:
+        """Size, time and number of each file of the mirror's journals."""
+        found = {}
         for path in [*self.folder.glob("journals/*.jsonl"), *self.folder.glob("journals/*.head")]:
-            if f"journals/{path.name}" not in listed:
-                (self.folder / "gone").mkdir(exist_ok=True, mode=0o700)
-                path.replace(self.folder / "gone" / path.name)
+            with suppress(FileNotFoundError):
+                seen = path.stat()
+                found[f"journals/{path.name}"] = seen.st_size, seen.st_mtime_ns, seen.st_ino
+        return found
+
+    def _put(self, name: str, text: str, before: Mapping[str, Stamp]) -> None:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if self._stamps().get(name) == before.get(name):
+            durable.replace(path, text)
+
+    def _whole(self, name: str) -> str:
+        """A journal as it is there; a line that is just being written is waited for, a torn one comes as it is."""
+        text = self.text(name) or ""
+        return text if text.endswith("\n") else self.text(name) or ""
 
     def _run(self, text: str) -> Completed:
         whole = f"umask 077\nmkdir -p -m 700 -- {_q(self.far)}\ncd -- {_q(self.far)}\n{text}"

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
+
+INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def replace(path: Path, text: str, mode: int = 0o600) -> None:
@@ -51,3 +58,32 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """What is half done is finished first: Ctrl-C and its like count at the end of the block.
+
+    A second one counts at once. Other threads than the main one are never interrupted.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    found = {int(number): signal.getsignal(number) for number in INTERRUPTIONS}
+    usual = {number: handler for number, handler in found.items() if callable(handler)}
+    came: list[int] = []
+
+    def wait(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+        if len(came) > 1:
+            usual[number](number, frame)
+
+    try:
+        for number in usual:
+            signal.signal(number, wait)
+        yield
+    finally:
+        for number, handler in usual.items():
+            signal.signal(number, handler)
+        if len(came) == 1:
+            usual[came[0]](came[0], None)

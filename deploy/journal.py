@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from deploy import durable
 from deploy.control import ControlFolder, Here
 from deploy.errors import ConfigError
 from deploy.secret import mask
@@ -39,6 +40,7 @@ class Journal:
     def __init__(self, path: Path, control: ControlFolder | None = None) -> None:
         self.path = path
         self.records: list[Record] = []
+        self.size = 0  # bytes; counted here, for a mirror may be brought in line by others meanwhile
         self.control = control or Here(path.parent)
         self._writing = threading.Lock()  # a fleet's hosts are worked on at the same time
 
@@ -67,6 +69,7 @@ class Journal:
         journal = cls(path, control)
         whole, torn = _split(path.read_bytes())
         journal.records = [json.loads(line) for line in whole.decode().splitlines()]
+        journal.size = len(whole)
         if torn:
             journal.control.cut(journal._name, len(whole))
             journal.append("repaired", cut=len(torn))
@@ -74,7 +77,7 @@ class Journal:
 
     def append(self, kind: str, **fields: Any) -> Record:
         """Write one record; it is on the disk when this returns. Known secrets are masked in it."""
-        with self._writing:
+        with durable.uninterrupted(), self._writing:
             return self._append(kind, fields)
 
     def _append(self, kind: str, fields: Record) -> Record:
@@ -89,7 +92,9 @@ class Journal:
         }
         record["hash"] = digest(record)
         head = _canonical({"seq": record["seq"], "hash": record["hash"]})
-        self.control.record(self._name, _canonical(record), head)
+        line = _canonical(record)
+        self.control.record(self._name, line, head, self.size)
+        self.size += len(f"{line}\n".encode())
         self.records.append(record)
         return record
 
@@ -161,6 +166,8 @@ def read(path: Path) -> Journal:
 
 def examine(path: Path) -> tuple[list[str], list[Record]]:
     """Problems of one journal's own chain, and its readable records."""
+    head = path.with_suffix(".head")
+    known = head.read_text() if head.exists() else None  # first: somebody may go on with the journal meanwhile
     whole, torn = _split(path.read_bytes())
     problems, records, previous = [], [], START
     for number, line in enumerate(whole.decode(errors="replace").splitlines(), 1):
@@ -172,7 +179,7 @@ def examine(path: Path) -> tuple[list[str], list[Record]]:
         problems += _flaws(record, number, previous)
         previous = str(record.get("hash"))
         records.append(record)
-    problems += _cut(path, records)
+    problems += _cut(known, records)
     return problems + ([f"its last line is torn ({len(torn)} bytes)"] if torn else []), records
 
 
@@ -185,12 +192,11 @@ def _flaws(record: Record, number: int, previous: str) -> Iterator[str]:
         yield f"line {number} has the number {record.get('seq')}"
 
 
-def _cut(path: Path, records: list[Record]) -> list[str]:
-    head = path.with_suffix(".head")
-    if not head.exists():
+def _cut(head: str | None, records: list[Record]) -> list[str]:
+    if head is None:
         return ["its head is missing"] if len(records) > 1 else []
     try:
-        told = json.loads(head.read_text())
+        told = json.loads(head)
         last, known = int(told["seq"]), str(told["hash"])
     except (ValueError, KeyError, TypeError):
         return ["its head is not readable"]

@@ -11,16 +11,20 @@ import os
 import socket
 import threading
 import uuid
-from dataclasses import asdict, dataclass, replace
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from getpass import getuser
 from pathlib import Path
 from types import TracebackType
 
+from deploy import durable
 from deploy.control import ControlFolder, Here
 from deploy.errors import LockHeld
 
 BEAT = 5.0  # seconds between heartbeats
+DRAWS = 5  # tries at a token that nobody else draws at the same time
+LAST = 5.0  # seconds that a heartbeat which is under way may take after the lock was given back
 NAME, FENCE = "lock", "fence"
 STALE = 60.0  # seconds without one after which a holder on another host counts as dead
 
@@ -81,6 +85,7 @@ class Lock:
         self.deployment = deployment
         self.mine: Holder | None = None
         self._stop = threading.Event()
+        self._heart: threading.Thread | None = None
 
     @property
     def path(self) -> Path:
@@ -95,10 +100,7 @@ class Lock:
     def holder(self) -> Holder | None:
         """Who has the lock; UNKNOWN, who lives by the file's age, when it does not say so."""
         text = self.control.text(NAME)
-        try:
-            return None if text is None else Holder(**json.loads(text))
-        except (ValueError, TypeError):
-            return UNKNOWN
+        return None if text is None else _holder(text)
 
     def alive(self, holder: Holder) -> bool:
         """Whether the holder still works: asked of its process here, of its heartbeat when it is elsewhere."""
@@ -109,23 +111,40 @@ class Lock:
 
     def take(self) -> None:
         """Take the lock, or raise LockHeld naming the holder and what to do."""
-        mine = self._me()
-        if not self.control.claim(NAME, _text(mine)):
-            raise LockHeld(self._refusal())
-        self.mine = self._fenced(mine)
+        for _ in range(DRAWS):
+            fence = (self.control.text(FENCE) or "").strip()
+            mine = self._me(int(fence or 0) + 1)
+            if self._claimed(mine, fence):
+                self.mine = mine
+                return
+        raise LockHeld("The lock changes hands all the time; try again.")
 
-    def _me(self) -> Holder:
+    def _me(self, token: int) -> Holder:
         pid, since = os.getpid(), datetime.now(UTC).isoformat(timespec="seconds")
         born = process_start(pid)
-        return Holder(getuser(), socket.gethostname(), pid, born, self.deployment, 0, since, machine())
+        return Holder(getuser(), socket.gethostname(), pid, born, self.deployment, token, since, machine())
 
-    def _fenced(self, mine: Holder) -> Holder:
-        """The holder with a token of its own; drawn while the lock is held, so no two are alike."""
-        token = int(self.control.text(FENCE) or 0) + 1
-        self.control.replace(FENCE, str(token))
-        mine = replace(mine, token=token)
-        self.control.replace(NAME, _text(mine))
-        return mine
+    def _claimed(self, mine: Holder, fence: str) -> bool:
+        """Whether the lock is ours with its token; it is given back when somebody else has drawn that one.
+
+        Who is held up in between may be taken for dead, and find that another one has drawn in his place.
+        """
+        try:
+            if not self.control.claim(NAME, _text(mine)):
+                raise LockHeld(self._refusal())
+            if self.control.swap(FENCE, fence, str(mine.token)):
+                return True
+        except LockHeld:
+            raise
+        except BaseException:
+            self._let_go(mine)
+            raise
+        self._let_go(mine)
+        return False
+
+    def _let_go(self, mine: Holder) -> None:
+        with suppress(OSError):  # where the control host is lost, the lock grows old there
+            self.control.remove(NAME, _text(mine))
 
     def _refusal(self) -> str:
         holder = self.holder()
@@ -137,45 +156,70 @@ class Lock:
 
     def renew(self) -> None:
         """One heartbeat; raises LockHeld when the lock is no longer ours."""
-        if not (self.mine and self.control.touch(NAME, _text(self.mine))):
+        mine = self.mine  # it may be given back meanwhile
+        if not (mine and self.control.touch(NAME, _text(mine))):
             raise LockHeld(f"The lock of {self.deployment} was taken away: {self.holder() or 'it is gone'}.")
 
     def release(self) -> None:
         """Give the lock back; only its holder does."""
-        if self.mine:
-            self.control.remove(NAME, _text(self.mine))
-        self.mine = None
+        mine, self.mine = self.mine, None
+        if mine:
+            self.control.remove(NAME, _text(mine))
 
     def break_dead(self) -> Holder | None:
         """Remove a dead holder's lock (kept beside as `lock.broken`) and return who it was; refuse while it lives."""
-        holder = self.holder()
-        if holder is None:
+        text = self.control.text(NAME)
+        if text is None:
             return None
+        holder = _holder(text)
         if self.alive(holder):
             raise LockHeld(f"Held by {holder}, which is alive. Nothing was unlocked.")
-        self.control.rename(NAME, "lock.broken")
+        if not self.control.rename(NAME, "lock.broken", text):
+            raise LockHeld(f"The lock of {holder} has changed hands just now. Nothing was unlocked.")
         return holder
 
     def __enter__(self) -> Lock:
-        self.take()
-        threading.Thread(target=self._beat, daemon=True, name="lock heartbeat").start()
+        try:
+            with durable.uninterrupted():
+                self.take()
+                self._heart = threading.Thread(target=self._beat, daemon=True, name="lock heartbeat")
+                self._heart.start()
+        except BaseException:
+            self._stop.set()
+            mine, self.mine = self.mine, None
+            if mine:
+                self._let_go(mine)
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._stop.set()
         try:
-            self.release()
+            with durable.uninterrupted():
+                self.release()
         except OSError:
             if error is None:
                 raise
             # the control host is lost, which the error that comes up tells; the lock grows old there
+        finally:
+            if self._heart:
+                self._heart.join(LAST)  # a beat that is under way uses the connection, which may be closed next
 
     def _beat(self) -> None:
         while not self._stop.wait(BEAT):
             try:
                 self.renew()
-            except (LockHeld, OSError):
+            except LockHeld:
                 return  # the flow renews before each step and meets the error there
+            except OSError:
+                continue  # a connection that was lost comes back, or the flow meets the error, too
+
+
+def _holder(text: str) -> Holder:
+    try:
+        return Holder(**json.loads(text))
+    except (ValueError, TypeError):
+        return UNKNOWN
 
 
 def _text(holder: Holder) -> str:

@@ -7,7 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -86,7 +86,9 @@ class Session:
         """While the lock is held, hosts refuse the commands of deployers that held it before."""
         self.refresh()  # asks the control host once, before anything is taken there
         reach = self.site.reach
-        with lock:
+        with ExitStack() as held:
+            with self._asking():
+                held.enter_context(lock)
             self.refresh()  # somebody else may have deployed until the lock was ours
             reach.fence = Fence(str(self.layout.control / FENCE), lock.token)
             try:
@@ -96,8 +98,13 @@ class Session:
 
     def refresh(self) -> None:
         """Bring the mirror of the journals in line; ConfigError where the control host cannot be asked."""
-        try:
+        with self._asking():
             self.control.refresh()
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise ConfigError(
                 f"the control host cannot be asked: {error.strerror}",

@@ -5,28 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from deploy.channels.transport import Ended, Local
+from deploy.channels.transport import Local
 from deploy.control import There
 from deploy.errors import LockHeld
 from deploy.journal import Archive, Journal
 from deploy.lock import STALE, Lock
-
-
-class Lossy:
-    """This machine as another host, over a connection that is lost when it is told to: after the work was done."""
-
-    def __init__(self) -> None:
-        self.losing: Iterator[bool] = iter(())
-
-    def run(self, script: str, receive: Any, deadline: Any, **options: Any) -> Ended:
-        ended = Local().run(script, receive, deadline, **options)
-        return Ended(None) if next(self.losing, False) else ended
+from tests.elsewhere import Lossy
 
 
 @pytest.fixture

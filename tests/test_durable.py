@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -55,3 +58,37 @@ def test_on_a_full_disk_nothing_of_a_line_is_left(tmp_path: Path, monkeypatch: p
     with pytest.raises(OSError, match="No space left"):
         durable.append(path, "two")
     assert path.read_text() == "one\n"
+
+
+@pytest.fixture
+def usual() -> Iterator[None]:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_ctrl_c_counts_when_all_is_done(usual: None) -> None:
+    done = []
+    with pytest.raises(KeyboardInterrupt), durable.uninterrupted():
+        signal.raise_signal(signal.SIGINT)
+        done.append("all")
+    assert done == ["all"] and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_second_ctrl_c_counts_at_once(usual: None) -> None:
+    done = []
+    with pytest.raises(KeyboardInterrupt), durable.uninterrupted():
+        signal.raise_signal(signal.SIGINT)
+        done.append("a part")
+        signal.raise_signal(signal.SIGINT)
+        done.append("the rest")
+    assert done == ["a part"] and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_other_threads_are_never_interrupted(usual: None) -> None:
+    def work() -> object:
+        with durable.uninterrupted():
+            return signal.getsignal(signal.SIGINT)
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(work).result() is signal.default_int_handler

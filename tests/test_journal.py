@@ -128,3 +128,18 @@ def test_the_same_deployment_is_not_journaled_twice(tmp_path: Path) -> None:
     three(tmp_path)
     with pytest.raises(ConfigError, match="exists already"):
         three(tmp_path)
+
+
+def test_a_journal_that_goes_on_while_it_is_verified_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody deploys between the looks at its records and at its head."""
+    journal = Journal.create(tmp_path, "one")
+    journal.append("two")
+    whole = Path.read_bytes
+
+    def read_and_go_on(path: Path) -> bytes:
+        data = whole(path)
+        journal.append("on")
+        return data
+
+    monkeypatch.setattr(Path, "read_bytes", read_and_go_on)
+    assert Archive(tmp_path).verify() == []
