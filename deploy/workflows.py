@@ -46,7 +46,7 @@ class Drain(Frozen):
 
     dags: tuple[str, ...] = ()  # default: every DAG that is not paused
     timeout: float = Field(900.0, gt=0)  # seconds
-    active: tuple[str, ...] = ()  # argv of `celery inspect active --json`, run on the control host
+    active: tuple[str, ...] = ()  # argv of `celery inspect active --json`, run where Airflow's command line (`cli`) is
 
 
 class Workflows(Frozen):

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 
 from deploy.command import Command, Run
-from deploy.errors import StepFailed
+from deploy.errors import CommandFailed, StepFailed, Unreachable
 from deploy.question import Unanswered
 from deploy.steps.airflow import BUSY, busy, look, pauses, pausing, read, set_pauses, there, waiting
 from deploy.steps.base import Facts, Progress, Step
@@ -16,7 +16,9 @@ from deploy.steps.variables import workflows
 POLL = 1.0  # seconds between two looks at what runs
 SHOWN = 3
 NO_WORKER = 69  # Celery's exit where no worker answers in time
+NO_PROGRAM = (126, 127)  # the shell's, and Docker's: it will not be there later on either
 SILENT = "Celery's workers, which do not answer"  # a busy one may not: nobody knows, so it is waited for
+PATIENCE = 120.0  # seconds; where the machine is busy, Airflow takes long to be loaded
 
 
 class DrainStep(Step):
@@ -44,7 +46,9 @@ class DrainStep(Step):
         return [row["dag_id"] for row in read(site, "dags", paused="false")["dags"] if not row["is_paused"]]
 
     def done(self) -> bool:
-        return self._not_there_yet() or (not self._unpaused() and not self.working())
+        """A drain that was finished before is still one while all is paused: Celery was given nothing since."""
+        finished = "waited" in self.deployment.facts.get(self.name, {})
+        return self._not_there_yet() or (not self._unpaused() and not self.working(celery=not finished))
 
     def _not_there_yet(self) -> bool:
         """Before the first deployment there is no Airflow that could run anything."""
@@ -64,18 +68,30 @@ class DrainStep(Step):
             time.sleep(POLL)
         return {"waited": round(time.monotonic() - began, 3)}
 
-    def working(self) -> list[str]:
-        """What is at work: task instances as Airflow knows them, and what Celery's workers have in hand."""
-        names = workflows(self).drain.dags or ("~",)
-        return [*busy(self.deployment.site, names), *(task for run in self._celery() for task in self._active(run))]
+    def working(self, *, celery: bool = True) -> list[str]:
+        """What is at work: task instances as Airflow knows them; where there are none, what Celery has in hand."""
+        known = list(busy(self.deployment.site, workflows(self).drain.dags or ("~",)))
+        return known or [task for run in self._celery() if celery for task in self._active(run)]
 
     def _celery(self) -> list[Run]:
-        argv = workflows(self).drain.active
-        note = "what Celery's workers have in hand"
-        return [Run(argv, timeout=60, exits=frozenset({0, NO_WORKER}), on="control", note=note)] if argv else []
+        """The question to Celery, where Airflow's own command line is: in a container, say."""
+        words, api = workflows(self).drain.active, self.deployment.environment.airflow
+        if not words:
+            return []
+        argv = (*api.cli[:-1], *words) if api else words
+        note, exits = "what Celery's workers have in hand", frozenset({0, NO_WORKER})
+        return [Run(argv, env=api.env if api else {}, timeout=PATIENCE, exits=exits, on="control", note=note)]
 
     def _active(self, run: Run) -> list[str]:
-        done = self.deployment.site.execute(run)
+        """What they work on. Where they cannot be asked just now, they may be at work: that is waited for, too."""
+        try:
+            done = self.deployment.site.execute(run)
+        except Unreachable:
+            raise
+        except CommandFailed as error:
+            if error.exited in NO_PROGRAM:
+                raise
+            return [f"{SILENT} ({(error.output.strip().splitlines() or ['in time'])[-1][:120]})"]
         return [SILENT] if done.exit == NO_WORKER else active(done.out)
 
     def undo_plan(self) -> list[Command]:

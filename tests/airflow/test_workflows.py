@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from deploy.deployment import Deployment
-from deploy.errors import StepFailed
+from deploy.errors import CommandFailed, StepFailed
 from deploy.probes.airflow import canonical
 from deploy.site import Site
 from deploy.steps.drain import SILENT, DrainStep, ResumeStep, active
@@ -39,9 +40,11 @@ def test_a_load_has_commands_or_a_dag() -> None:
     assert Load.model_validate({"count": "select 1", "airflow": {"dag": "d"}}).commands == ()
 
 
-def made(tmp_path: Path, **workflows: Any) -> Deployment:
+def made(tmp_path: Path, api: Mapping[str, Any] | None = None, **workflows: Any) -> Deployment:
     described = {"name": "s", "title": "S", "folder": tmp_path, "flow": ["prereqs"], "workflows": {**BOTH, **workflows}}
-    environment = Environment(name="test", root=str(tmp_path), repository="")
+    known = {"url": "http://127.0.0.1:1", "user": "u", "password": "p", **api} if api else None
+    place = {"name": "test", "root": str(tmp_path), "repository": "", "airflow": known}
+    environment = Environment.model_validate(place)
     system = System.model_validate(described)
     return Deployment("d", system, environment, Site(environment), "main", "c" * 40, None)
 
@@ -53,11 +56,39 @@ def test_what_celery_has_in_hand() -> None:
             active(text)
 
 
-@pytest.mark.parametrize(("script", "found"), [("exit 69", [SILENT]), ('echo {\\"a\\": []}', [])])
+@pytest.mark.parametrize(
+    ("script", "found"),
+    [("exit 69", [SILENT]), ("echo away >&2; exit 1", [f"{SILENT} (away)"]), ('echo {\\"a\\": []}', [])],
+)
 def test_a_worker_that_does_not_answer_may_be_at_work(tmp_path: Path, script: str, found: list[str]) -> None:
     drain = DrainStep(made(tmp_path, drain={"active": ["sh", "-c", script]}))
     (run,) = drain._celery()
     assert drain._active(run) == found
+    (lost,) = DrainStep(made(tmp_path, drain={"active": ["nosuch-celery"]}))._celery()
+    with pytest.raises(CommandFailed):
+        drain._active(lost)
+
+
+def test_celery_is_asked_where_the_command_line_of_airflow_is(tmp_path: Path) -> None:
+    api = {"cli": ["env", "NAME=worker", "airflow"], "env": {"DOCKER_HOST": "there"}}
+    told = 'echo "{\\"$NAME at $DOCKER_HOST\\": [{\\"name\\": \\"t\\"}]}"'
+    drain = DrainStep(made(tmp_path, api, drain={"active": ["sh", "-c", told]}))
+    (run,) = drain._celery()
+    assert drain._active(run) == ["worker at there: t"]
+
+
+@pytest.mark.parametrize(("facts", "asked"), [({"unpaused": ["old"]}, 1), ({"unpaused": ["old"], "waited": 2.0}, 0)])
+def test_a_drain_that_was_finished_asks_celery_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, facts: dict[str, Any], asked: int
+) -> None:
+    """Its workers may be stopped by now: that is what it was for."""
+    drain, seen = DrainStep(made(tmp_path, drain={"active": ["celery"]})), list[Any]()
+    drain.deployment.facts["drain"] = facts
+    monkeypatch.setattr("deploy.steps.drain.busy", lambda site, names: iter(()))
+    monkeypatch.setattr(DrainStep, "_unpaused", lambda self: [])
+    monkeypatch.setattr(DrainStep, "_not_there_yet", lambda self: False)
+    monkeypatch.setattr(DrainStep, "_active", lambda self, run: seen.append(run) or [])
+    assert drain.done() and len(seen) == asked
 
 
 def test_a_dag_that_was_handed_over_is_not_resumed(tmp_path: Path) -> None:

@@ -193,6 +193,13 @@ def test_dags_are_called_as_described() -> None:
     assert named == {SYSTEM.workflows.original, SYSTEM.workflows.optimised}
 
 
+def test_celery_is_asked_where_airflow_is() -> None:
+    assert SYSTEM.workflows
+    assert SYSTEM.workflows.drain.active[0] == "celery"
+    for environment in config._read(FOLDER).data["environments"].values():
+        assert environment["airflow"]["cli"][-1] == "airflow"
+
+
 # --- environments --------------------------------------------------------------------------------------------------
 
 
