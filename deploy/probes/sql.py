@@ -42,17 +42,18 @@ class Query(Probe):
     """What probes of SQL share: where they ask, and the text that they ask.
 
     Nothing is asked about a span or a load when none is known, unless the text says `coalesce(:since, …)`: compared
-    with NULL it would find nothing, and nothing would look like success.
+    with NULL it would find nothing, and nothing would look like success. `timeout` is for each statement, in seconds.
     """
 
     database: str = "app"
     sql: str
+    timeout: float = Field(30.0, gt=0)
 
     def question(self, scope: Scope, *texts: str) -> Sql | tuple[()]:
         """The texts as read-only statements with the scope's parameters; nothing where one of those is not known."""
         texts = tuple(statement(text, scope) for text in texts)
         vague = [name for text in texts for name in SPAN.findall(text) if scope.sql_params.get(name) is None]
-        return () if vague else Sql(self.database, texts, scope.sql_params)
+        return () if vague else Sql(self.database, texts, scope.sql_params, self.timeout)
 
     def judge(self, *answers: Rows) -> Verdict:
         if not answers:
