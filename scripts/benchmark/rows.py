@@ -34,8 +34,8 @@ from made n join model m using (place) where n.bad and m.model_used is not null;
 insert into "ExtractedListing"
     (id, raw_ingestion_id, source, entity_type, attributes, discovered_attributes, external_ids, extraction_hash,
      model_used, "createdAt", "updatedAt")
-select 'e' || n.id, n.id, m.source, m.entity_type, m.attributes, m.discovered_attributes, m.external_ids,
-       m.extraction_hash, m.model_used, n.at, n.at
+select 'e' || n.id, n.id, m.source, m.entity_type, '{"number": ' || n.n || ', ' || substr(m.attributes, 2),
+       m.discovered_attributes, m.external_ids, m.extraction_hash, m.model_used, n.at, n.at
 from made n join model m using (place) where not (n.bad and m.model_used is not null);
 insert into "Listing" (id, entity_name, slug, "entityType", city, postcode, latitude, longitude, summary, "createdAt",
                        "updatedAt")
