@@ -26,10 +26,11 @@ KILLED = -9
 LOST = "the connection was lost"
 
 # All of it is one process group. $g ends it when nobody else does: its lifetime is over, or TERM was not enough. What
-# watches for the end of standard input is in the script. Without single quotes: it is quoted in them.
+# watches for the end of standard input is in the script. Its own `sleep` is ended by KILL: one that is just being
+# started would lose a TERM, and live on. Without single quotes: it is quoted in them.
 WRAPPER = """\
 m={mark}
-( trap "kill \\$!; exit" HUP
+( trap "kill -KILL \\$!; exit" HUP
 trap "trap : TERM; sleep {grace:g}; kill -KILL 0" TERM
 sleep {lifetime:.0f} &
 wait $!

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from deploy.channels.remote import Framed, command_line
 from deploy.channels.transport import ERR, OUT, Payload, shell_for
 from deploy.errors import ConfigError, Unreachable
 from deploy.reports import hosts as table
+from tests.ssh.machine import wait_until
 
 
 @pytest.mark.parametrize(
@@ -80,6 +83,30 @@ def test_the_line_for_login_shells_is_quoted_once(payload: int | None) -> None:
     assert line.startswith("exec sh -c '") and line.count("'") == 2 and line.endswith("'")
     done = subprocess.run(["sh", "-c", line], input="{\nexit 3\n}\n", capture_output=True, text=True)
     assert done.stdout == done.stderr == f"{MARK} begin\n{MARK} 3\n"
+
+
+def test_what_watches_over_a_script_ends_with_it(tmp_path: Path) -> None:
+    """Even where TERM comes to nothing, as when its `sleep` is just being started."""
+    deaf = tmp_path / "sleep"
+    deaf.write_text(f'#!/bin/sh\ntrap "" TERM\ntouch {tmp_path}/sleeping\nexec {shutil.which("sleep")} "$@"\n')
+    deaf.chmod(0o755)
+    script = f"until [ -e {tmp_path}/sleeping ]; do :; done\nexit 3\n"
+    line = command_line(MARK, "sh", 60, 0, ("kill -HUP $g\n", ""))
+    environ = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    argv = ["sh", "-c", line]
+    with subprocess.Popen(argv, stdin=-1, stdout=-1, stderr=-1, env=environ, start_new_session=True) as process:
+        process.communicate(script.encode())
+    assert process.returncode == 3
+    wait_until(lambda: not group(process.pid))
+
+
+def group(leader: int) -> bool:
+    """Whether any process of a group is there."""
+    try:
+        os.killpg(leader, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def keys() -> list[paramiko.PKey]:
