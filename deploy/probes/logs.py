@@ -31,7 +31,7 @@ MOST_BYTES = 32_000_000
 # compared as text, so such a file is read whole.
 BEGIN = r"""
 reading() {
-  { [ "$2" -eq 0 ] || { dd bs=65536 skip="$2" count=0 2>/dev/null && IFS= read -r part; }
+  { [ "$2" -eq 0 ] || { dd bs=65536 skip="$2" count=0 2>/dev/null && IFS= read -r _; }
     shift 2; "$@"; } <"$1"
 }
 content() { reading "$1" "$2" cat; }
