@@ -9,14 +9,18 @@ from __future__ import annotations
 import json
 import statistics
 import sys
+from array import array
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 
 
-def by_hour(lines: list[str]) -> dict[str, list[float]]:
+def by_hour(lines: Iterable[str]) -> dict[str, array[float]]:
     """The durations in a log, by hour; lines that are no JSON objects are another item's business."""
-    found: dict[str, list[float]] = defaultdict(list)
+    found: dict[str, array[float]] = defaultdict(lambda: array("d"))
     for line in lines:
+        if '"duration_seconds"' not in line:
+            continue
         try:
             event = json.loads(line)
         except ValueError:
@@ -28,7 +32,11 @@ def by_hour(lines: list[str]) -> dict[str, list[float]]:
 
 def main() -> int:
     path = Path(sys.argv[1])
-    hours = by_hour(path.read_text(encoding="utf-8").splitlines() if path.exists() else [])
+    if path.exists():
+        with path.open(encoding="utf-8") as log:  # line by line, for it may be larger than memory
+            hours = by_hour(log)
+    else:
+        hours = {}
     if not hours:
         print(f"not seen: {path} has no durations")
         return 2
