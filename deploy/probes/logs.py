@@ -8,6 +8,7 @@ import shlex
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any, ClassVar
 
@@ -229,9 +230,14 @@ def written_before(line: str, since: datetime | None) -> bool:
 def _level(line: str, levels: Mapping[str, int]) -> tuple[str, str]:
     """Level and message of a line; numbers in the message are alike. No level where the word only occurs in it."""
     record = parsed(line, {})
-    level = str(record.get("level", ""))
+    level, message = str(record.get("level", "")), str(record.get("message", ""))
     if not record:
         match = re.search(rf"\b({'|'.join(map(re.escape, levels))})\b", line)
-        level = match[1] if match else ""
-    message = str(record.get("message", "")) if record else TIME.sub("", line)
-    return (level if level in levels else "", re.sub(r"\d+", "#", message).strip()[:160])
+        level, message = match[1] if match else "", TIME.sub("", line)
+    return (level if level in levels else "", _alike(message))
+
+
+@lru_cache(1000)
+def _alike(message: str) -> str:
+    """What is said by messages that differ in numbers only; the same ones come again and again."""
+    return re.sub(r"\d+", "#", message).strip()[:160]
