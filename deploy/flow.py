@@ -13,7 +13,7 @@ from functools import partial
 
 from deploy import baseline
 from deploy.deployment import HOSTS, Deployment
-from deploy.errors import DeployError, DeploymentFailed, GateClosed, PersonNeeded
+from deploy.errors import DeployError, DeploymentFailed, GateClosed, LockHeld, PersonNeeded
 from deploy.fleet import batches, joined, on_each
 from deploy.gate import IN_FLOW, Gate
 from deploy.journal import Journal
@@ -178,15 +178,16 @@ class Flow:
                     self.journal.append("settled", step=name, facts=facts, **({"host": host} if host else {}))
 
     def _stopped(self, error: BaseException, auto_rollback: bool) -> None:
-        reason = told(error)
+        reason, environment = told(error), self.deployment.environment.name
+        ways = [f"invoke deploy.resume --env={environment}", f"invoke rollback --env={environment}"]
+        if isinstance(error, LockHeld):  # not even the journal is ours any more
+            raise PersonNeeded(
+                f"{reason}\nNothing more was done. When nobody deploys, go on, or back:", ways
+            ) from error
         stays = touched(self.journal) and not auto_rollback
         self.journal.append("failed", reason=reason, error=type(error).__name__, stays=stays)
         if stays:
-            environment = self.deployment.environment.name
-            raise PersonNeeded(
-                f"{reason}\nNothing was rolled back, as asked. Go on, or back:",
-                [f"invoke deploy.resume --env={environment}", f"invoke rollback --env={environment}"],
-            ) from error
+            raise PersonNeeded(f"{reason}\nNothing was rolled back, as asked. Go on, or back:", ways) from error
         way_back = Rollback(self.deployment, self.journal, self.gate, self.view, automatic=True)
         if touched(self.journal):
             self.view.say(f"{reason}\nGoing back.")

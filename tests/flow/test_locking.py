@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,10 +13,11 @@ import pytest
 
 from deploy import operate
 from deploy.errors import LockHeld, PersonNeeded
+from deploy.lock import Lock
 from deploy.operate import Options
 from deploy.session import closed
 from tests.flow.ends import assert_as_before, assert_deployed, data
-from tests.flow.world import KILLED, Silent, World, ended, fork, killed_at
+from tests.flow.world import KILLED, Silent, World, around_records, ended, fork, killed_at
 
 pytestmark = pytest.mark.live
 
@@ -105,3 +107,26 @@ def test_rollback_of_several_deployments_that_was_cut_off_comes_first_as_well(wo
     state = world.state()
     assert (state.release, state.workers, state.leftovers, state.flaws) == (world.releases["v1"], 1, (), ())
     assert data(world, before) == before
+
+
+def test_deployer_that_lost_its_lock_neither_goes_on_nor_back(world: World) -> None:
+    """It was taken for dead while it stopped the processes; another one deploys."""
+    before, other = data(world), Lock(world.control, "two")
+
+    def rob(name: str, count: int) -> None:
+        if name == "step.done stop":
+            (world.control / "lock").unlink()
+            other.take()
+
+    with around_records(lambda name, count: None, rob), pytest.raises(PersonNeeded) as caught:
+        world.deploy("v2")
+    assert re.search(
+        r"was taken away: .* deploying two since .*\nNothing more was done\. When nobody", str(caught.value)
+    )
+    assert caught.value.commands == ("invoke deploy.resume --env=test", "invoke rollback --env=test")
+    (journal,) = [each for each in world.archive.journals() if not closed(each)]
+    assert (journal.records[-1]["kind"], journal.records[-1]["step"]) == ("step.done", "stop")
+    other.renew()
+    other.release()
+    world.resume()
+    assert_deployed(world, before)
