@@ -92,6 +92,12 @@ def say(what: str) -> None:
     sys.stderr.write(f"  {what} ...\n")
 
 
+def noted(name: str, pair: Pair) -> Pair:
+    """The pair, which is also told as it comes, for all of them take half an hour."""
+    sys.stderr.write(f"  {name}: {pair.ours:.2f} s / {pair.bare:.2f} s = {pair.ratio:.2f}\n")
+    return pair
+
+
 # The whole validation
 
 
@@ -102,7 +108,7 @@ def whole(week: Week, runs: int) -> Figure:
     pairs = []
     for number in range(runs):
         say(f"validation {number + 1} of {runs}")
-        pairs.append(validated(week, questions, parts))
+        pairs.append(noted(f"validate.post {WINDOW}", validated(week, questions, parts)))
     how = WHOLE.format(rows=week.rows, size=week.logs.size / 1e9)
     return Figure("validate.post 7d", how + late, pairs, AIM, parts)
 
@@ -134,7 +140,7 @@ def compared(week: Week) -> tuple[list[Question], str]:
 def require_equal(question: Sql, answer: Answer | Unanswered, told: tuple[int, str]) -> None:
     """Broken where psql tells something else; of an answer that moves, where it has another number of lines."""
     if isinstance(answer, Unanswered):
-        same = told[0] != 0  # what the server refuses, it refuses both; what timed out by us had an answer by hand
+        same = told[0] != 0  # what the server refuses, it refuses both
     elif any(map(MOVES.search, question.statements)):
         same = typed.as_typed(answer)[1].count("\n") == told[1].count("\n")
     else:
@@ -185,8 +191,8 @@ def forget(week: Week) -> None:
 
 def count(week: Week, runs: int) -> Figure:
     item = replace(review_item(week), probe=Levels(paths=PATHS, at_most=dict.fromkeys(LEVELS, 0)), signoff=False)
-    told = ", ".join(f"{week.logs.count(level)} {level}" for level in LEVELS)
-    pairs = [counted(week, item, told) for _ in range(runs)]
+    counts = ", ".join(f"{week.logs.count(level)} {level}" for level in LEVELS)
+    pairs = [noted("lines by level", counted(week, item, counts)) for _ in range(runs)]
     form = {"levels": " and ".join(LEVELS), "pattern": "|".join(LEVELS), "size": week.logs.size / 1e9}
     return Figure("lines by level", COUNT.format(**form), pairs, COUNTED)
 
@@ -206,9 +212,9 @@ def reviews(week: Week, runs: int) -> list[Figure]:
     for _ in range(runs):
         forget(week)
         first = reviewed(week, size)
-        full.append(Pair(first, by_hand(week)))
+        full.append(noted("review of logs", Pair(first, by_hand(week))))
         more = week.logs.more(MORE)
-        again.append(Pair(reviewed(week, more), first))
+        again.append(noted("review, 10 MB later", Pair(reviewed(week, more), first)))
         week.logs.cut(more)
     speed = spread([size / pair.ours / 1e6 for pair in full]).text("MB/s")
     return [
