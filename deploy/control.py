@@ -168,8 +168,8 @@ else
   printf '%s\\n' {line} >>{name} || {{ truncate -s {size} {name}; exit 1; }}
 fi
 sync -- {name} 2>/dev/null || sync
-printf %s {head} >{top}.new
-mv -f -- {top}.new {top}"""
+printf %s {head} >{top}.$$
+mv -f -- {top}.$$ {top}"""
 
 # Heads before sizes, and what is longer is fetched later on: a head never tells of more than its journal has.
 LISTING = """

@@ -6,6 +6,7 @@ Each meeting is arranged: what the other one does happens right after a certain 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import threading
@@ -131,6 +132,22 @@ def test_a_line_that_is_being_written_is_fetched_whole(tmp_path: Path, control: 
     link.then[FETCHED] = lambda: journal.path.write_bytes(whole)
     control.refresh()
     assert kinds(tmp_path / "near/journals") == ["opened", "two"]
+
+
+def test_a_record_that_is_asked_again_meets_the_one_that_still_runs_there(
+    tmp_path: Path, control: There, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both write the head: a `mv` before which the other one has moved its own."""
+    journal = Journal.create(Archive(control.folder / "journals", control), "one")
+    mover = tmp_path / "bin/mv"
+    mover.parent.mkdir()
+    mover.write_text(f'#!/bin/sh\nrm -f journals/one.head.new\nexec {shutil.which("mv")} "$@"\n')
+    mover.chmod(0o755)
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", f"{mover.parent}:{os.environ['PATH']}")
+        journal.append("two")
+    assert kinds(tmp_path / "far/journals") == ["opened", "two"]
+    assert len(list((tmp_path / "far/journals").iterdir())) == 2
 
 
 def test_a_ctrl_c_waits_for_the_record_that_is_being_written(
