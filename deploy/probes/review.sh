@@ -19,7 +19,10 @@ from() { case $1 in *.gz) gzip -dc -- "$1" | tail -c +"$(($2 + 1))" ;; *) { at "
 part() {
   case $1 in
     *.gz) from "$1" "$2" | head -c "$3" ;;
-    *) { at "$2"; dd bs=65536 count="$(($3 / 65536))" 2>/dev/null; head -c "$(($3 % 65536))"; } <"$1" ;;
+    *)
+      { at "$2"; dd bs=65536 count="$(($3 / 65536))" 2>/dev/null
+        [ "$(($3 % 65536))" -eq 0 ] || head -c "$(($3 % 65536))"; } <"$1"
+      ;;
   esac
 }
 sum() { cksum | tr ' ' -; }
