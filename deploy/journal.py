@@ -54,13 +54,21 @@ class Journal:
 
     @classmethod
     def create(cls, archive: Archive | Path, deployment: str, **opened: Any) -> Journal:
-        """Start a journal with its record `opened`; chained to the newest one in the folder."""
+        """Start a journal with its record `opened`; chained to the newest one in the folder.
+
+        A Ctrl-C that comes while that is written closes it at once: nothing was begun.
+        """
         archive = Archive(archive) if isinstance(archive, Path) else archive
         after = archive.last()
         journal = cls(archive.folder / f"{deployment}.jsonl", archive.control)
         if journal.path.exists():
             raise ConfigError(f"the journal {deployment} exists already", where=str(journal.path))
-        journal.append("opened", deployment=deployment, after=after, **opened)
+        try:
+            journal.append("opened", deployment=deployment, after=after, **opened)
+        except KeyboardInterrupt:
+            if journal.records:
+                journal.append("closed", outcome="stopped")
+            raise
         return journal
 
     @classmethod

@@ -161,6 +161,15 @@ def test_a_ctrl_c_waits_for_the_record_that_is_being_written(
     assert kinds(tmp_path / "near/journals") == kinds(tmp_path / "far/journals") == ["opened", "two", "failed"]
 
 
+def test_a_ctrl_c_while_a_journal_is_opened_leaves_nothing_to_resume(
+    tmp_path: Path, control: There, link: Lossy, ctrl_c: Callable[[], None]
+) -> None:
+    link.then[RECORDED] = ctrl_c
+    with pytest.raises(KeyboardInterrupt):
+        Journal.create(Archive(control.folder / "journals", control), "one")
+    assert kinds(tmp_path / "far/journals") == ["opened", "closed"]
+
+
 def test_a_ctrl_c_while_the_lock_is_taken_leaves_none_behind(
     tmp_path: Path, control: There, link: Lossy, ctrl_c: Callable[[], None]
 ) -> None:
