@@ -14,7 +14,6 @@ from tempfile import TemporaryDirectory
 from deploy import simulation, windows
 from deploy.ask import ask
 from deploy.checklists.item import Item
-from deploy.operate import Options
 from deploy.probes.logreview import SCRIPT
 from deploy.probes.logs import Levels
 from deploy.question import Answer, Output, Question, Shell, Sql, Unanswered
@@ -22,7 +21,7 @@ from deploy.sandbox.private import require_space
 from deploy.sandbox.sandbox import Sandbox
 from deploy.scope import Scope
 from deploy.session import Session
-from scripts.benchmark import rows, typed
+from scripts.benchmark import heard, rows, typed
 from scripts.benchmark.figures import Figure, Pair, spread
 from scripts.benchmark.lines import Logs
 from scripts.benchmark.place import Broken, Place, timed
@@ -31,6 +30,7 @@ from scripts.benchmark.serverlog import ServerLog
 
 WINDOW, HOURS, REVIEW = "7d", 170, "log-review"
 AIM, COUNTED = 1.2, 1.5
+LATE = "timed out"
 LEVELS, PATHS = ("ERROR", "CRITICAL"), ("{shared}/logs/extraction.log*",)
 MORE = 10_000_000  # bytes of the second review
 ROW = 2_000  # bytes of the volume for a row, with indexes and write-ahead log
@@ -102,39 +102,16 @@ def noted(name: str, pair: Pair) -> Pair:
 
 
 def whole(week: Week, runs: int) -> Figure:
-    """The command and the statements by hand, in turns, after one round that compares their answers."""
-    questions, late = compared(week)
+    """The command, and the same by hand, in turns."""
     parts: dict[str, list[float]] = {}
+    late: dict[str, None] = {}
     pairs = []
     for number in range(runs):
         say(f"validation {number + 1} of {runs}")
-        pairs.append(noted(f"validate.post {WINDOW}", validated(week, questions, parts)))
+        pairs.append(noted(f"validate.post {WINDOW}", validated(week, parts, late)))
     how = WHOLE.format(rows=week.rows, size=week.logs.size / 1e9)
-    return Figure("validate.post 7d", how + late, pairs, AIM, parts)
-
-
-def compared(week: Week) -> tuple[list[Question], str]:
-    """The questions, those of SQL asked both ways, and which others took too long for us, in words.
-
-    This also brings rows and logs into memory.
-    """
-    say("comparing answers")
-    site = week.session.site
-    assert isinstance(site, Listening)
-    judged = windows.judge(week.session, Options(), WINDOW)
-    late = [each.item for each in judged.results if "timed out" in each.found]
-    both: list[tuple[Question, Answer | Unanswered]] = []
-    for (_, question), answer in zip(site.asked, site.answered, strict=True):
-        if question not in [known for known, _ in both]:  # by equality: their mappings cannot be hashed
-            both.append((question, answer))
-    sql = [(question, answer) for question, answer in both if isinstance(question, Sql)]
-    with TemporaryDirectory(prefix="pipeline-deploy-typed-") as folder:
-        typed.run(typed.script([question for question, _ in sql], site, Path(folder)))
-        for (question, answer), told in zip(sql, typed.answers([q for q, _ in sql], Path(folder)), strict=True):
-            require_equal(question, answer, told)
-    return [
-        question for question, _ in both
-    ], f" Given up by ours, for they took too long: {', '.join(late)}." if late else ""
+    how += f" Given up by ours, for they took too long: {', '.join(late)}." if late else ""
+    return Figure("validate.post 7d", how, pairs, AIM, parts)
 
 
 def require_equal(question: Sql, answer: Answer | Unanswered, told: tuple[int, str]) -> None:
@@ -149,14 +126,17 @@ def require_equal(question: Sql, answer: Answer | Unanswered, told: tuple[int, s
         raise Broken(f"answers differ for {question}:\nours  {answer}\ntyped {told}")
 
 
-def validated(week: Week, questions: Sequence[Question], parts: dict[str, list[float]]) -> Pair:
-    """The command, with nothing reviewed yet, then everything by hand."""
+def validated(week: Week, parts: dict[str, list[float]], late: dict[str, None]) -> Pair:
+    """The command, with nothing reviewed yet, then everything by hand. Broken where rows differ."""
     forget(week)
     week.server.seconds()
-    ours = week.place.python("-m", "invoke", "validate.post", f"--window={WINDOW}", legal=(0, 6))
-    busy = week.server.seconds()
-    psql = typed_out(week, [question for question in questions if isinstance(question, Sql)])
-    others = typed_out(week, [q for q in questions if not isinstance(q, Sql) and not reviews_logs(q)])
+    out = week.place.folder / "heard"
+    words = ["-m", "scripts.benchmark.heard", str(out), "validate.post", f"--window={WINDOW}"]
+    ours = week.place.python(*words, legal=(0, 6))
+    busy, both = week.server.seconds(), heard.read(out)
+    late.update(dict.fromkeys(name(q) for q, answer in both if isinstance(answer, Unanswered) and LATE in answer.why))
+    psql = by_psql(week, [(question, answer) for question, answer in both if isinstance(question, Sql)])
+    others = typed_out(week, [q for q, _ in both if not isinstance(q, Sql) and not reviews_logs(q)])
     own = week.server.seconds()
     grep = by_hand(week)
     took = {"by hand: psql": psql, "by hand: other commands": others, "by hand: grep -cE": grep}
@@ -166,9 +146,24 @@ def validated(week: Week, questions: Sequence[Question], parts: dict[str, list[f
     return Pair(ours, own)
 
 
+def by_psql(week: Week, asked: Sequence[tuple[Sql, Answer | Unanswered]]) -> float:
+    questions = [question for question, _ in asked]
+    with TemporaryDirectory(prefix="pipeline-deploy-typed-") as folder:
+        took = typed.run(typed.script(questions, week.session.site, Path(folder)))
+        for (question, answer), told in zip(asked, typed.answers(questions, Path(folder)), strict=True):
+            require_equal(question, answer, told)
+    return took
+
+
 def typed_out(week: Week, questions: Sequence[Question]) -> float:
     with TemporaryDirectory(prefix="pipeline-deploy-typed-") as folder:
         return typed.run(typed.script(questions, week.session.site, Path(folder)))
+
+
+def name(question: Question) -> str:
+    """A question in a few words."""
+    text = question.script if isinstance(question, Shell) else str(question)
+    return " ".join(text.split())[-80:]
 
 
 def reviews_logs(question: Question) -> bool:
