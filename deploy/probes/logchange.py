@@ -18,7 +18,11 @@ from deploy.scope import Scope
 
 BROKEN = "cannot be read whole:"
 READ = f"""\
-content_of() {{ case $1 in *.gz) gzip -dc -- "$1" ;; *) begin "$1"; content "$1" "$start" ;; esac; }}
+newest() {{  # where the last 16 MB hold as many as are wanted, they are enough
+  late=$(($(wc -c <"$1") / 65536 - 256))
+  [ "$late" -le "$start" ] || [ "$(reading "$1" "$late" grep -acF -m {MOST} -e "$wanted")" -lt {MOST} ] || start=$late
+}}
+content_of() {{ case $1 in *.gz) gzip -dc -- "$1" ;; *) begin "$1"; newest "$1"; content "$1" "$start" ;; esac; }}
 read_of() {{ content_of "$1" || printf '\\n%s\\n' "{BROKEN} $1 (${{wanted}})"; }}"""
 
 

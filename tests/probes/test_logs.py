@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 
 import pytest
 
+from deploy.probes.logchange import LogSamples
 from deploy.probes.logs import Clean, Levels
 from deploy.question import Output, Shell
 
@@ -147,3 +149,17 @@ def test_more_lines_than_can_be_told_are_too_many_or_unknown() -> None:
     assert Levels(paths=("f",), at_most={"ERROR": 0}).judge(Output(0, text)).status is UNKNOWN
     more = 'line\t{"level": "ERROR", "message": "bad"}\n'
     assert Levels(paths=("f",), at_most={"ERROR": 0}).judge(Output(0, text + more)).status is FAIL
+
+
+@pytest.mark.live
+def test_of_a_large_log_the_newest_numbers_are_taken(place: Path) -> None:
+    many = "".join(json.dumps({"duration_seconds": number, "message": "x" * 2500}) + "\n" for number in range(9000))
+    (place / "large.log").write_text(many)
+    situation = Situation("logs.samples", "x", PASS, {"paths": ["{root}/large.log"], "field": "duration_seconds"})
+    (question,) = asked(situation.made(), situation.scope(str(place)))
+    assert isinstance(question, Shell)
+    found, probe = ask_shell(situation, question, place), situation.made()
+    assert isinstance(found, Output)
+    assert isinstance(probe, LogSamples)
+    assert probe.measured(found) == tuple(range(4000, 9000))
+    (place / "large.log").unlink()
