@@ -48,7 +48,11 @@ ENDINGS = {
         worse=frozenset({"failure-trend"}),
         alerts=frozenset({"failure-rate", "failed-count"}),
     ),
-    "slow": Ending(day=frozenset({"no-slowdown", "duration-trend"}), worse=frozenset({"duration-trend"})),
+    "slow": Ending(
+        day=frozenset({"no-slowdown", "duration-trend"}),
+        worse=frozenset({"duration-trend"}),
+        alerts=frozenset({"duration-alert"}),
+    ),
     "silent": Ending(  # all that is there is the load of the deployment itself
         hour=frozenset({"sources-recent"}),
         day=frozenset({"cache-trend"}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import shutil
 import subprocess
@@ -233,6 +234,17 @@ def test_a_broken_release_is_caught_before_it_runs(
     (tmp_path / "mirror.git").symlink_to(releases.repository)
     for ref, wanted in ((branch, Status.FAIL), ("main", Status.PASS)):
         assert judge(item, make(ref), postgres, tmp_path).status is wanted
+
+
+@pytest.mark.parametrize(("words", "median"), [((), "1.0000"), (("1",), "5.0000"), (("2",), "3.0000")])
+def test_durations_are_of_the_newest_hours_of_work(words: tuple[str, ...], median: str, tmp_path: Path) -> None:
+    log = tmp_path / "extraction.log"
+    took = [("22T08", 1.0), ("22T08", 1.0), ("22T08", 1.0), ("22T17", 1.0), ("23T09", 5.0), ("23T10", None)]
+    told = [json.dumps({"timestamp": f"2026-11-{at}:00:00Z", "duration_seconds": seconds}) for at, seconds in took]
+    log.write_text("\n".join(["torn", *told, ""]))
+    argv = [sys.executable, str(FOLDER / "scripts/durations.py"), str(log), *words]
+    done = subprocess.run(argv, capture_output=True, text=True)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, f"median of all: {median}")
 
 
 def test_a_job_of_this_release_is_found_and_no_other(fresh: Engine, postgres: LivePostgres, tmp_path: Path) -> None:
