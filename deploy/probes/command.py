@@ -53,12 +53,7 @@ class Prints(Limits, Probe):
         return Shell(f"cd {quote(scope, self.cwd)} || exit 125\n{line}", self.app, exits, self.timeout)
 
     def judge(self, output: Output) -> Verdict:
-        expected = " and ".join(filter(None, [
-            f"exit {', '.join(map(str, self.exits))}",
-            f"output matching /{self.matches}/" if self.matches else "",
-            f"none matching /{self.absent}/" if self.absent else "",
-            self.text(),
-        ]))  # fmt: skip
+        expected = self._expected()
         tail = "\n".join((output.out + output.err).splitlines()[-20:])
         if output.exit in self.fails:
             return failed(expected, f"exit {output.exit}", tail)
@@ -69,10 +64,21 @@ class Prints(Limits, Probe):
             found = match[0][:160] if match else f"exit {output.exit}" if not self.matches else "no match"
             return judged(match is not None or not self.matches, expected, found, tail)
         if self.matches and not match:
-            return unknown(expected, "nothing in the output matches", tail)
+            return unknown(expected, f"nothing in the output matches /{self.matches}/", tail)
         value = match["value"] if match and "value" in match.groupdict() else output.out.strip()
         verdict = self.verdict(value)
         return Verdict(verdict.status, expected, verdict.found, tail)
+
+    def _expected(self) -> str:
+        """In words; a pattern that only picks the value out of the output is of no use to those who read them."""
+        picked = bool(self.matches and "(?P<value>" in self.matches)
+        bounds = f"a value in its output {self.text()}" if picked and self.bounded() else self.text()
+        return " and ".join(filter(None, [
+            f"exit {', '.join(map(str, self.exits))}",
+            f"output matching /{self.matches}/" if self.matches and bounds == self.text() else "",
+            f"none matching /{self.absent}/" if self.absent else "",
+            bounds,
+        ]))  # fmt: skip
 
 
 END = "END-OF-SCRIPT-b1946ac9"

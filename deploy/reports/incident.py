@@ -91,8 +91,11 @@ def fields(document: str) -> dict[str, str]:
 
 
 def _rest(record: Mapping[str, Any]) -> str:
-    """What else a record says, in one line."""
-    return ", ".join(f"{key}: {value}" for key, value in record.items() if key not in TOLD_ELSEWHERE and value)
+    """What else a record says, in one line; of a baseline's numbers, of which items they are."""
+    told = {key: value for key, value in record.items() if key not in TOLD_ELSEWHERE and value}
+    if isinstance(numbers := told.get("numbers"), Mapping):
+        told["numbers"] = ", ".join(numbers)
+    return ", ".join(f"{key}: {value}" for key, value in told.items())
 
 
 def _evidence(results: Sequence[Result]) -> str:

@@ -29,7 +29,6 @@ class Number:
     """One item's number: its limits as (word, value), and its points, the earliest first.
 
     An item that judges a number for each of several labels (sources, fields) has one for each; else `label` is empty.
-    `found` is what the item's newest result says as a whole.
     """
 
     item: str
@@ -37,7 +36,6 @@ class Number:
     host: str
     label: str
     expected: str
-    found: str
     limits: tuple[tuple[str, float], ...]
     points: tuple[Point, ...]
 
@@ -61,7 +59,7 @@ def numbers(moments: Sequence[tuple[str, Iterable[Result]]]) -> list[Number]:
                 points.setdefault((result.item, result.host, label), []).append(Point(moment, value, status))
                 newest[result.item, result.host] = result
     return [
-        Number(item, one.title, host, label, one.expected, one.found, limits(one.expected), tuple(found))
+        Number(item, one.title, host, label, one.expected, limits(one.expected), tuple(found))
         for (item, host, label), found in points.items()
         for one in [newest[item, host]]
     ]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -70,3 +71,13 @@ def test_a_script_that_is_not_there_is_an_error_of_the_checklist() -> None:
 
 def test_an_empty_output_is_no_number() -> None:
     assert Prints(run=("true",), at_most=0).judge(Output(0, "")).status is UNKNOWN
+
+
+def test_people_read_which_value_is_expected_and_not_how_it_is_found() -> None:
+    def expected(**given: Any) -> str:
+        return Prints(run=("true",), **given).judge(Output(0, "x: 4")).expected
+
+    assert expected(matches=r"x: (?P<value>\d+)", below=3) == "exit 0 and a value in its output below 3"
+    assert expected(matches=r"x: \d+") == r"exit 0 and output matching /x: \d+/"
+    assert expected(matches="(?P<value>x)") == "exit 0 and output matching /(?P<value>x)/"
+    assert expected(equals="x: 4", absent="y") == "exit 0 and none matching /y/ and equal to x: 4"

@@ -54,6 +54,12 @@ def test_the_least_that_there_can_be() -> None:
     assert "To run by a person" not in told
 
 
+def test_of_a_baseline_the_timeline_names_the_items() -> None:
+    record = {"seq": 1, "kind": "baseline", "phase": "", "numbers": {"cost": [0.1] * 900, "failures": [1, 2]}}
+    (row,) = replace(INCIDENT, records=[record]).rows
+    assert row["Details"] == "numbers: cost, failures"
+
+
 def test_hostile_texts_stay_text() -> None:
     told = report(
         replace(INCIDENT, what=HOSTILE, records=[{"seq": 1, "kind": HOSTILE, "x": HOSTILE}], results=[HOSTILE_RESULT])
