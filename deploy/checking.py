@@ -9,7 +9,7 @@ from deploy.flow import REHEARSED
 from deploy.gate import Gate, skipped
 from deploy.result import Result
 from deploy.session import Session
-from deploy.windows import since_deployment
+from deploy.windows import remembered, since_deployment
 
 SCRATCH = "asked of a release before it is deployed, on the scratch database: invoke validate.pre"
 TRANSIENT = "asked in its own phase of a deployment only: a later phase changes what it asks for"
@@ -22,7 +22,7 @@ def everything(session: Session, gate: Gate, window: str) -> tuple[Phases, bool]
     What the scratch database was for, and what is transient, is skipped, and said so; the phase rollback is asked by a
     rollback only. Raises ConfigError when nothing is deployed.
     """
-    deployment, gate.passed = session.present(), since_deployment(session)
+    deployment, gate.passed, gate.baseline = session.present(), since_deployment(session), remembered(session)
     due = [item for phase in session.system.flow for item in gate.items(phase.name, window)]
     rehearsed = {phase.name for phase in session.system.flow if phase.name == REHEARSED and phase.steps}
     scratch = [item for item in due if item.phase in rehearsed]

@@ -264,11 +264,8 @@ def alone(session: Session, phase: str) -> list[Phase]:
     flow = list(session.system.flow)
     names = [one.name for one in flow]
     if phase not in names:
-        raise ConfigError(
-            f"the flow of {session.system.name} has no phase {phase!r}",
-            where=f"{session.system.folder / 'system.yaml'}",
-            fix=f"It has: {', '.join(names)}",
-        )
+        where, fix = f"{session.system.folder / 'system.yaml'}", f"It has: {', '.join(names)}"
+        raise ConfigError(f"the flow of {session.system.name} has no phase {phase!r}", where=where, fix=fix)
     index = names.index(phase)
     probe = Deployment("", session.system, session.environment, session.site, "", "", None)
     earlier = flow[:index] if phase != "backup" else []
@@ -278,9 +275,11 @@ def alone(session: Session, phase: str) -> list[Phase]:
 
 def check(session: Session, phase: str, options: Options) -> tuple[list[Result], bool, float]:
     """Ask one phase's items of what is deployed; the results, whether the gate is open, and the seconds it took."""
+    from deploy.windows import remembered  # which needs our options
+
     gate = session.gate(options.signoffs, options.prompt)
     deployment = session.deployment(new_id()) if phase == "prereqs" else session.present()
-    began = time.monotonic()
+    gate.baseline, began = remembered(session), time.monotonic()
     results = gate.judge(phase, session.site, deployment.scope())
     return results, not gate.closing(results), round(time.monotonic() - began, 3)
 

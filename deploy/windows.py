@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -68,6 +68,12 @@ def owing(session: Session) -> Journal | None:
     release = current(session.before())
     journals = reversed(session.archive.journals())
     return next((each for each in journals if serves(each, release) and deployed_at(each)), None)
+
+
+def remembered(session: Session) -> Mapping[str, Sequence[float]]:
+    """What was measured before the deployment that owes windows, by item; empty where none does."""
+    journal = owing(session)
+    return baseline.kept(journal) if journal else {}
 
 
 def serves(journal: Journal, release: str | None) -> bool:

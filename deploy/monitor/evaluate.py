@@ -13,6 +13,7 @@ from deploy.gate import Gate
 from deploy.result import Result, Status
 from deploy.secret import mask
 from deploy.session import Session
+from deploy.windows import remembered
 
 PHASE = "monitor"
 ASKED = "an answer that can be judged"
@@ -26,7 +27,8 @@ def evaluate(session: Session, gate: Gate, known: Iterable[str] = ()) -> list[Re
     """
     items = gate.items(PHASE)
     try:
-        return gate.judge(PHASE, session.site, session.present().scope(), items=items)
+        deployment, gate.baseline = session.present(), remembered(session)
+        return gate.judge(PHASE, session.site, deployment.scope(), items=items)
     except (DeployError, OSError) as error:
         why = mask(str(error))
         found = [result for item in items for result in _unasked(item, session.environment.name, list(known), why)]

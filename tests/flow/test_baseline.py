@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from deploy.checking import everything
+from deploy.monitor.evaluate import evaluate
+from deploy.operate import Options, check
+from deploy.result import Status
 from tests.flow.test_windows import change, judged
 from tests.flow.world import World
 
@@ -36,6 +40,16 @@ ITEMS = """
   against: baseline
   ```
 
+## monitor
+
+- [ ] Values are watched
+  ```yaml
+  id: watched
+  probe: sql.samples
+  sql: select value from record
+  against: baseline
+  ```
+
 ## rollback
 """
 
@@ -55,6 +69,10 @@ def test_a_deployment_is_compared_with_what_was_before_it(world: World) -> None:
         "positive": "pass",
         "gone": "unknown",
     }
+    session = world.session()
+    whole = {row.item: row for _, found, _ in everything(session, session.gate(), "1h")[0] for row in found}
+    (watched,), ((checked,), is_open, _) = evaluate(session, session.gate()), check(session, "monitor", Options())
+    assert {row.status for row in (whole["values"], watched, checked)} == {Status.PASS} and is_open
     with world.server.superuser(world.name) as connection:
         connection.execute("update record set value = 1000 + value")
     assert judged(world, code=6)["by"]["values"]["status"] == "fail"
