@@ -126,8 +126,29 @@ def drop_ours(site: Site, database: str, admin: Connection, dbname: str, mark: s
         return False
     if not str(facts["comment"] or "").startswith(mark) and not _unmarked(site, database, dbname, facts):
         raise StepFailed(f"the database {dbname} is not ours: it does not carry the comment {mark!r}. Rename it.")
-    admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(dbname)))
+    drop(admin, dbname)
     return True
+
+
+def drop(admin: Connection, dbname: str) -> None:
+    """Drop a database, whoever is connected to it.
+
+    A vacuum that PostgreSQL began there by itself belongs to nobody: FORCE may not end it, a plain DROP asks it to go.
+    """
+    try:
+        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(dbname)))
+    except psycopg.errors.InsufficientPrivilege:
+        terminate(admin, [dbname])
+        admin.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(dbname)))
+
+
+def terminate(admin: Connection, names: list[str]) -> None:
+    """End all sessions of people and programs on these databases."""
+    admin.execute(
+        "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity"
+        " WHERE datname = ANY(%s) AND usename IS NOT NULL AND pid <> pg_catalog.pg_backend_pid()",
+        [names],
+    )
 
 
 def _unmarked(site: Site, database: str, dbname: str, facts: Mapping[str, Any]) -> bool:

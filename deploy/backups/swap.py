@@ -30,6 +30,7 @@ from deploy.backups.scratch import (
     drop_ours,
     refusals,
     remark,
+    terminate,
     with_a_second_try,
 )
 from deploy.backups.store import Backups
@@ -177,15 +178,6 @@ class Restore:
 def allow_connections(admin: Connection, dbname: str, allowed: bool) -> None:
     statement = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
     admin.execute(statement.format(sql.Identifier(dbname), sql.Literal(allowed)))
-
-
-def terminate(admin: Connection, names: list[str]) -> None:
-    """End all sessions of people and programs on these databases."""
-    admin.execute(
-        "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity"
-        " WHERE datname = ANY(%s) AND usename IS NOT NULL AND pid <> pg_catalog.pg_backend_pid()",
-        [names],
-    )
 
 
 def rename(admin: Connection, old: str, new: str) -> None:
