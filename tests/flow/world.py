@@ -216,8 +216,11 @@ class World:
         return Archive(self.control / "journals")
 
     def pids(self) -> list[int]:
-        listing = subprocess.run(["ps", "-A", "-ww", "-o", "pid=,args="], check=True, capture_output=True, text=True)
-        return [int(line.split()[0]) for line in listing.stdout.splitlines() if self.worker in line]
+        """This world's workers. What one of them is just starting still has its name, and is none."""
+        argv = ["ps", "-A", "-ww", "-o", "pid=,ppid=,args="]
+        listing = subprocess.run(argv, check=True, capture_output=True, text=True)
+        found = dict(map(int, line.split()[:2]) for line in listing.stdout.splitlines() if self.worker in line)
+        return [pid for pid, parent in found.items() if parent not in found]
 
     def state(self) -> State:
         current = self.root / "current"

@@ -83,12 +83,21 @@ class FleetWorld(World):
         return [link.readlink().name if link.is_symlink() else None for link in links]
 
     def workers(self) -> list[int]:
-        """How many workers run on each host."""
-        return [len(host.running(self.worker)) for host in self.fleet.hosts]
+        """How many workers run on each host; what one of them is just starting still has its name, and is none."""
+        return [len(grown(host.running(self.worker))) for host in self.fleet.hosts]
 
     def start_workers(self) -> None:
         for host in self.fleet.hosts:
             host.run("sh", "-c", f"setsid -f sh /srv/app/current/worker.sh {self.worker} </dev/null >/dev/null 2>&1")
+
+
+def grown(pids: list[int]) -> list[int]:
+    """Those of some processes that none of them has started."""
+    parents = {}
+    for pid in pids:
+        with suppress(OSError):  # it has ended meanwhile
+            parents[pid] = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return [pid for pid, parent in parents.items() if parent not in pids]
 
 
 @contextmanager
