@@ -122,12 +122,23 @@ def with_a_second_try(drop: Callable[[], object], create: Callable[[], object]) 
 def drop_ours(site: Site, database: str, admin: Connection, dbname: str, mark: str = SCRATCH) -> bool:
     """Drop a database that carries our comment; False when there is none, StepFailed when it is somebody else's."""
     facts = described(admin, dbname)
+    if not facts and _half_made(admin, dbname):
+        facts = described(admin, dbname)
     if not facts:
         return False
     if not str(facts["comment"] or "").startswith(mark) and not _unmarked(site, database, dbname, facts):
         raise StepFailed(f"the database {dbname} is not ours: it does not carry the comment {mark!r}. Rename it.")
     drop(admin, dbname)
     return True
+
+
+def _half_made(admin: Connection, dbname: str) -> bool:
+    """Whether a deployer that has died was just creating it, which the server goes on with: that is ended."""
+    query = (
+        "SELECT pg_catalog.pg_terminate_backend(pid, 5000) FROM pg_catalog.pg_stat_activity"
+        " WHERE usename = current_user AND state = 'active' AND starts_with(query, %s)"
+    )
+    return bool(admin.execute(query, [f'CREATE DATABASE "{dbname}" OWNER ']).fetchall())
 
 
 def drop(admin: Connection, dbname: str) -> None:

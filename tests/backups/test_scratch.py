@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -41,3 +42,18 @@ def test_a_scratch_database_that_is_being_vacuumed_is_dropped(world: World, eage
     assert dropped(world.site, "app", name)
     with administrator(world.site, "app") as admin:
         assert described(admin, name) is None
+
+
+def test_a_scratch_database_that_a_dead_deployer_was_just_creating_does_not_come_into_being(world: World) -> None:
+    """The server waits for the template to be free, and would then go on, though nobody listens."""
+    name, template = f"{world.name}_scratch_test", f"{world.name}_template"
+    make = f'CREATE DATABASE "{name}" OWNER {world.name}_app TEMPLATE {template}'
+    world.sql(f"CREATE DATABASE {template} OWNER {world.name}_app", "postgres", "admin")
+    with ThreadPoolExecutor(1) as pool, world.site.connect("app", dbname=template):
+        making = pool.submit(world.sql, make, "postgres", "admin")
+        busy = f"select 1 from pg_stat_activity where state = 'active' and starts_with(query, '{make}')"
+        wait_until(lambda: world.sql(busy, "postgres", "superuser"))
+        assert not dropped(world.site, "app", name)
+        with pytest.raises(psycopg.errors.AdminShutdown):
+            making.result()
+    assert name not in world.databases()
