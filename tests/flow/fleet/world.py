@@ -125,6 +125,6 @@ def _pump(one: socket.socket, other: socket.socket) -> None:
         while data := one.recv(65536):
             other.sendall(data)
     for each in (one, other):
-        with suppress(OSError):
+        with suppress(OSError):  # whoever was killed has hung up already
             each.shutdown(socket.SHUT_RDWR)
-            each.close()
+        each.close()
