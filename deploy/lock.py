@@ -10,6 +10,7 @@ import json
 import os
 import socket
 import threading
+import time
 import uuid
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -93,7 +94,11 @@ class Lock:
 
     @property
     def token(self) -> int:
-        """The fencing token: larger than that of every holder before."""
+        """The fencing token: larger than that of every holder before.
+
+        It is the time in seconds where that is larger, so that a control host which was set up anew, and knows of no
+        token, is not refused by hosts that remember one.
+        """
         assert self.mine, "the lock is not held"
         return self.mine.token
 
@@ -113,7 +118,7 @@ class Lock:
         """Take the lock, or raise LockHeld naming the holder and what to do."""
         for _ in range(DRAWS):
             fence = (self.control.text(FENCE) or "").strip()
-            mine = self._me(int(fence or 0) + 1)
+            mine = self._me(max(int(fence or 0) + 1, int(time.time())))
             if self._claimed(mine, fence):
                 self.mine = mine
                 return

@@ -21,7 +21,7 @@ from deploy.lock import STALE, Lock, process_start
 def test_it_is_taken_once_and_given_back(tmp_path: Path) -> None:
     with Lock(tmp_path, "one") as lock:
         holder = lock.holder()
-        assert holder and (holder.pid, holder.deployment, holder.token) == (os.getpid(), "one", 1)
+        assert holder and (holder.pid, holder.deployment, holder.token) == (os.getpid(), "one", lock.token)
         with pytest.raises(LockHeld, match=r"Held by .* deploying one since"):
             Lock(tmp_path, "two").take()
     assert Lock(tmp_path, "two").holder() is None
@@ -32,7 +32,18 @@ def test_every_holder_gets_a_larger_token(tmp_path: Path) -> None:
     for _ in range(3):
         with Lock(tmp_path, "one") as lock:
             tokens.append(lock.token)
-    assert tokens == [1, 2, 3]
+    assert tokens == sorted(set(tokens))
+
+
+def test_where_the_control_host_is_new_the_time_makes_tokens_larger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = []
+    for folder, now in (("old", 1000.0), ("old", 999.0), ("new", 2000.5), ("new", 1500.0)):
+        monkeypatch.setattr("deploy.lock.time.time", lambda now=now: now)
+        with Lock(tmp_path / folder, "one") as lock:
+            tokens.append(lock.token)
+    assert tokens == [1000, 1001, 2000, 2001]
 
 
 def dead_holder(folder: Path) -> Lock:
@@ -105,7 +116,7 @@ def test_a_lock_that_names_no_holder_is_kept_while_it_is_fresh_and_then_unlocked
     assert lock.break_dead()
     assert (tmp_path / "lock.broken").read_text() == text
     with lock:
-        assert lock.token == 1
+        lock.renew()
 
 
 def compete(folder: str, barrier: Any, won: Any) -> None:
