@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
-from deploy.channels.transport import Ended, Local
+from deploy.channels.transport import ASKED, Deadline, Ended, Local, Mode, Receive
 
 # Words of the scripts that the control folder is asked by.
 LISTED, FETCHED, RECORDED = "for each in journals/", "cat -- journals/one.jsonl", "tail -n 1 journals/one.jsonl"
@@ -22,8 +21,8 @@ class Lossy:
         self.losing: Iterator[bool] = iter(())
         self.then: dict[str, Callable[[], object]] = {}
 
-    def run(self, script: str, receive: Any, deadline: Any, **options: Any) -> Ended:
-        ended = Local().run(script, receive, deadline, **options)
+    def run(self, script: str, receive: Receive, deadline: Deadline, mode: Mode = ASKED) -> Ended:
+        ended = Local().run(script, receive, deadline, mode)
         for words in [words for words in self.then if words in script]:
             self.then.pop(words)()
         return Ended(None) if next(self.losing, False) else ended

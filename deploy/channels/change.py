@@ -6,10 +6,9 @@ import shlex
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any
 
 from deploy.channels.shell import compound, exports
-from deploy.channels.transport import ERR, OUT, Payload, Transport
+from deploy.channels.transport import ERR, OUT, Mode, Payload, Transport
 from deploy.command import Completed, Run, Script
 from deploy.errors import CommandFailed, Unreachable
 from deploy.secret import mask
@@ -38,9 +37,9 @@ def execute(
     started = time.monotonic()
     until = started + command.timeout
     script = _script(command, path, payload)
-    more: Any = {"payload": payload} if payload else {}  # a test double need not know of payloads
+    mode = Mode(GRACE, keep=payload is None, payload=payload)
     try:
-        ended = transport.run(script, printed.receive, lambda: until, grace=GRACE, keep=payload is None, **more)
+        ended = transport.run(script, printed.receive, lambda: until, mode)
     except Unreachable as error:
         raise error.during(_name(command)) from error
     finally:

@@ -6,7 +6,7 @@ import shlex
 import threading
 from dataclasses import dataclass
 
-from deploy.channels.transport import Deadline, Ended, Payload, Receive, Transport
+from deploy.channels.transport import ASKED, Deadline, Ended, Mode, Receive, Transport
 
 FENCED = 98  # our own exit: a newer deployer has been here
 
@@ -73,20 +73,10 @@ class Fenced:
     fence: Fence | None
     stopped: threading.Event
 
-    def run(
-        self,
-        script: str,
-        receive: Receive,
-        deadline: Deadline,
-        *,
-        grace: float = 0.0,
-        keep: bool = False,
-        payload: Payload | None = None,
-    ) -> Ended:
+    def run(self, script: str, receive: Receive, deadline: Deadline, mode: Mode = ASKED) -> Ended:
         guarded = f"{{\n{self.fence.guard()}{script}}}\n" if self.fence else script
-        more = {"payload": payload} if payload else {}
 
         def until() -> float:
             return 0.0 if self.stopped.is_set() else deadline()
 
-        return self.transport.run(guarded, receive, until, grace=grace, keep=keep, **more)
+        return self.transport.run(guarded, receive, until, mode)

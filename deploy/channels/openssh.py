@@ -15,13 +15,12 @@ import threading
 import time
 from contextlib import AbstractContextManager, suppress
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
 from deploy.channels.addresses import parse
 from deploy.channels.remote import END_SOON, KEEP, LEAVING, LOST, Framed, command_line, converse, lifetime
-from deploy.channels.transport import Deadline, Ended, Payload, Receive, _Pipes, local_environment, shell_for
+from deploy.channels.transport import ASKED, Deadline, Ended, Mode, Receive, _Pipes, local_environment, shell_for
 from deploy.endpoints import Ssh
 from deploy.errors import Unreachable
 
@@ -51,28 +50,18 @@ class OpenSsh:
         self._forwards: list[str] = []
         self._lock = threading.Lock()
 
-    def run(
-        self,
-        script: str,
-        receive: Receive,
-        deadline: Deadline,
-        *,
-        grace: float = 0.0,
-        keep: bool = False,
-        payload: Payload | None = None,
-    ) -> Ended:
+    def run(self, script: str, receive: Receive, deadline: Deadline, mode: Mode = ASKED) -> Ended:
         """As `Transport.run`. Raises Unreachable: before anything ran, or because the connection was lost."""
         self.connect()
         mark = secrets.token_hex(16)
         framed = Framed(mark, receive)
-        left = lifetime(deadline, grace, keep)
-        line = command_line(mark, shell_for(script, payload, self.become), left, grace, KEEP if keep else END_SOON)
-        given = chain([script.encode()], payload.chunks if payload else ())
+        shell, ending = shell_for(script, mode.payload, self.become), KEEP if mode.keep else END_SOON
+        line = command_line(mark, shell, lifetime(deadline, mode), mode.grace, ending)
         argv = self._argv("-T", "-o", "ControlMaster=no", "-o", "ClearAllForwardings=yes", command=line)
         process = _started(argv, subprocess.PIPE)
-        with _Pipes(process, given, framed.take) as pipes:
+        with _Pipes(process, mode.given(script), framed.take) as pipes:
             try:
-                return converse(_Wire(process, pipes), framed, deadline, grace, keep, partial(self._lost, framed))
+                return converse(_Wire(process, pipes), framed, deadline, mode, partial(self._lost, framed))
             finally:
                 _end(process)
 

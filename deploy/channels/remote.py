@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from deploy.channels.transport import ERR, OUT, TICK, Deadline, Ended, Receive
+from deploy.channels.transport import ERR, OUT, TICK, Deadline, Ended, Mode, Receive
 from deploy.errors import Unreachable
 
 LONGEST = 6 * 3600.0  # seconds that questions may live on when its host has lost us and does not know it
@@ -79,13 +79,13 @@ def command_line(mark: str, shell: str, lifetime: float, grace: float, leftovers
     return f"exec sh -c '{text}'"
 
 
-def lifetime(deadline: Deadline, grace: float, keep: bool) -> float:
+def lifetime(deadline: Deadline, mode: Mode) -> float:
     """How long a script may live on a host that has lost us: a change little longer than we would have waited.
 
     A batch of questions has a deadline for each of them, and harms nobody.
     """
     left = max(0.0, deadline() - time.monotonic())
-    return (left if keep else max(left, LONGEST)) + grace + MARGIN
+    return (left if mode.keep else max(left, LONGEST)) + mode.grace + MARGIN
 
 
 def _doubled(command: str) -> str:
@@ -160,7 +160,7 @@ class Framed:
 
 
 def converse(
-    wire: Wire, framed: Framed, deadline: Deadline, grace: float, keep: bool, lost: Callable[[], Unreachable | None]
+    wire: Wire, framed: Framed, deadline: Deadline, mode: Mode, lost: Callable[[], Unreachable | None]
 ) -> Ended:
     """Feed a script and pass on its output, to its end or to the deadline.
 
@@ -169,12 +169,12 @@ def converse(
     while (left := deadline() - time.monotonic()) > 0:
         wire.turn(min(left, TICK))
         if framed.exit is not None:
-            return Ended(framed.exit, held=not keep and not _within(HELD, wire, lambda: wire.silent))
+            return Ended(framed.exit, held=not mode.keep and not _within(HELD, wire, lambda: wire.silent))
         if wire.ended:
             return _broken(framed, lost())
     framed.finish()
     wire.hang_up()
-    _within(grace + LEAVING, wire, lambda: wire.ended)
+    _within(mode.grace + LEAVING, wire, lambda: wire.ended)
     return Ended(None, held=True)
 
 

@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from deploy.channels.addresses import known_as, parse
 from deploy.channels.dialing import ERRORS, Place, UserConfig, explained, look_up, patiently
 from deploy.channels.hostkeys import KnownHosts, Strict
 from deploy.channels.remote import END, KEEP, LOST, Framed, command_line, converse, lifetime
-from deploy.channels.transport import CHUNK, ERR, OUT, Deadline, Ended, Payload, Receive, shell_for
+from deploy.channels.transport import ASKED, CHUNK, ERR, OUT, Deadline, Ended, Mode, Receive, shell_for
 from deploy.channels.tunnels import LOOPBACK, Link, Tunnel
 from deploy.endpoints import Ssh
 from deploy.errors import Unreachable
@@ -86,26 +85,17 @@ class Fabric:
     def known_name(self) -> str:
         return known_as(self.place.alias, self.place.port)
 
-    def run(
-        self,
-        script: str,
-        receive: Receive,
-        deadline: Deadline,
-        *,
-        grace: float = 0.0,
-        keep: bool = False,
-        payload: Payload | None = None,
-    ) -> Ended:
+    def run(self, script: str, receive: Receive, deadline: Deadline, mode: Mode = ASKED) -> Ended:
         """As `Transport.run`. Raises Unreachable: before anything ran, or because the connection was lost."""
         channel, own = self._open_channel()
         mark = random.token_hex(16)
         framed = Framed(mark, receive)
-        left = lifetime(deadline, grace, keep)
-        line = command_line(mark, shell_for(script, payload, self.become), left, grace, KEEP if keep else END)
-        wire = _Wire(channel, chain([script.encode()], payload.chunks if payload else ()), framed)
+        shell, ending = shell_for(script, mode.payload, self.become), KEEP if mode.keep else END
+        line = command_line(mark, shell, lifetime(deadline, mode), mode.grace, ending)
+        wire = _Wire(channel, mode.given(script), framed)
         try:
             self._start(channel, line)
-            return converse(wire, framed, deadline, grace, keep, partial(self._lost, channel, framed))
+            return converse(wire, framed, deadline, mode, partial(self._lost, channel, framed))
         finally:
             wire.close()
             if own:

@@ -9,7 +9,7 @@ import shlex
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -50,28 +50,37 @@ class Payload:
     chunks: Iterable[bytes]
 
 
+@dataclass(frozen=True)
+class Mode:
+    """How a script is run: with TERM `grace` seconds before KILL, and a payload that follows it on standard input.
+
+    What it leaves in the background after an orderly end is killed, unless `keep`.
+    """
+
+    grace: float = 0.0
+    keep: bool = False
+    payload: Payload | None = None
+
+    def given(self, script: str) -> Iterator[bytes]:
+        """All that goes to the shell's standard input."""
+        return chain([script.encode()], self.payload.chunks if self.payload else ())
+
+
+ASKED = Mode()  # a question harms nobody: it may be killed at once, with all that it has begun
+
+
 class Transport(Protocol):
     """One way to a host's shell."""
 
-    def run(
-        self,
-        script: str,
-        receive: Receive,
-        deadline: Deadline,
-        *,
-        grace: float = 0.0,
-        keep: bool = False,
-        payload: Payload | None = None,
-    ) -> Ended:
+    def run(self, script: str, receive: Receive, deadline: Deadline, mode: Mode = ASKED) -> Ended:
         """Run a script of POSIX sh in a fresh shell and pass on what it prints, as it comes.
 
         The script travels over the shell's standard input, which stays open until the script has ended: its end tells
         the host that nobody waits any longer. It must be one compound command that ends in `exit`, for input that
         comes piecemeal must not be run half. `receive` gets the stream (1 or 2) and the bytes; `deadline` is asked
         again and again for the `time.monotonic()` at which to stop, and may say 0. Stopping kills all processes of
-        the script, with TERM `grace` seconds before KILL. After an orderly end its background processes are killed
-        too, unless `keep`. A payload follows the script on the same standard input; the script reads it from there,
-        and its shell is `shell_for(script, payload)`, which leaves all of it to be read.
+        the script. Where a payload follows it, the script reads that from the same standard input, and its shell is
+        `shell_for(script, payload)`, which leaves all of it to be read.
         """
         ...
 
@@ -97,20 +106,11 @@ def local_environment(ours: Mapping[str, str]) -> dict[str, str]:
 class Local:
     """This machine."""
 
-    def run(
-        self,
-        script: str,
-        receive: Receive,
-        deadline: Deadline,
-        *,
-        grace: float = 0.0,
-        keep: bool = False,
-        payload: Payload | None = None,
-    ) -> Ended:
+    def run(self, script: str, receive: Receive, deadline: Deadline, mode: Mode = ASKED) -> Ended:
         home = Path.home()
         # The script's shell has another shell above it, in the same process group: `kill $PPID` must not be us.
         process = subprocess.Popen(
-            ["sh", "-c", f"{shell_for(script, payload)}; exit $?"],
+            ["sh", "-c", f"{shell_for(script, mode.payload)}; exit $?"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -121,10 +121,10 @@ class Local:
         )
         ended = Ended(None)
         try:
-            ended = _converse(process, chain([script.encode()], payload.chunks if payload else ()), receive, deadline)
+            ended = _converse(process, mode.given(script), receive, deadline)
         finally:
-            if ended.exit is None or not keep:
-                _kill_group(process, grace if ended.exit is None else 0.0)
+            if ended.exit is None or not mode.keep:
+                _kill_group(process, mode.grace if ended.exit is None else 0.0)
             for stream in (process.stdin, process.stdout, process.stderr):
                 if stream:
                     stream.close()

@@ -11,7 +11,7 @@ import pytest
 
 from deploy.channels import shell
 from deploy.channels.shell import Batch, Surroundings
-from deploy.channels.transport import ERR, OUT, Deadline, Ended, Local, Receive
+from deploy.channels.transport import ASKED, ERR, OUT, Deadline, Ended, Local, Mode, Receive
 from deploy.errors import ConfigError
 from deploy.question import Output, Shell, Unanswered
 from deploy.secret import Secret
@@ -25,11 +25,9 @@ class Counting(Local):
     def __init__(self) -> None:
         self.scripts: list[str] = []
 
-    def run(
-        self, script: str, receive: Receive, deadline: Deadline, *, grace: float = 0.0, keep: bool = False
-    ) -> Ended:
+    def run(self, script: str, receive: Receive, deadline: Deadline, mode: Mode = ASKED) -> Ended:
         self.scripts.append(script)
-        return super().run(script, receive, deadline, grace=grace, keep=keep)
+        return super().run(script, receive, deadline, mode)
 
 
 def ask(*questions: Shell, surroundings: Surroundings = NOTHING) -> list[Output | Unanswered]:
@@ -247,9 +245,7 @@ class Recorded:
     def __init__(self, *spoken: tuple[int, str], ended: Ended) -> None:
         self.spoken, self.ended, self.asked = spoken, ended, 0
 
-    def run(
-        self, script: str, receive: Receive, deadline: Deadline, *, grace: float = 0.0, keep: bool = False
-    ) -> Ended:
+    def run(self, script: str, receive: Receive, deadline: Deadline, mode: Mode = ASKED) -> Ended:
         self.asked += 1
         found = re.search(r"([0-9a-f]{32}) 0", script)
         assert found

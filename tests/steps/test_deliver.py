@@ -14,7 +14,7 @@ import pytest
 
 from deploy import folders
 from deploy.channels.git import mirror
-from deploy.channels.transport import Deadline, Ended, Local, Payload, Receive
+from deploy.channels.transport import ASKED, Deadline, Ended, Local, Mode, Receive
 from deploy.deployment import Deployment
 from deploy.errors import CommandFailed, StepFailed
 from deploy.site import Site
@@ -50,22 +50,13 @@ class Host(Local):
     def __init__(self, path: str = "") -> None:
         self.path, self.scripts, self.breaks_after = path, 0, -1
 
-    def run(
-        self,
-        script: str,
-        receive: Receive,
-        deadline: Deadline,
-        *,
-        grace: float = 0.0,
-        keep: bool = False,
-        payload: Payload | None = None,
-    ) -> Ended:
+    def run(self, script: str, receive: Receive, deadline: Deadline, mode: Mode = ASKED) -> Ended:
         self.scripts += 1
         if self.path:
             script = f"{{\nPATH={self.path}\nexport PATH\n{script}}}\n"
-        if payload:
-            payload = replace(payload, chunks=self.breaking(payload.chunks))
-        return super().run(script, receive, deadline, grace=grace, keep=keep, payload=payload)
+        if mode.payload:
+            mode = replace(mode, payload=replace(mode.payload, chunks=self.breaking(mode.payload.chunks)))
+        return super().run(script, receive, deadline, mode)
 
     def breaking(self, chunks: Any) -> Iterator[bytes]:
         for chunk in chunks:
