@@ -30,6 +30,7 @@ from scripts.benchmark.serverlog import ServerLog
 
 WINDOW, HOURS, REVIEW = "7d", 170, "log-review"
 AIM, COUNTED = 1.2, 1.5
+MANY, LARGE = 1_000_000, 1_000_000_000  # rows, and bytes of logs: with less, starting a process is all that is measured
 LATE = "timed out"
 LEVELS, PATHS = ("ERROR", "CRITICAL"), ("{shared}/logs/extraction.log*",)
 SHORT = 3  # times as many pairs of what takes less than a second
@@ -112,7 +113,7 @@ def whole(week: Week, runs: int) -> Figure:
         pairs.append(noted(f"validate.post {WINDOW}", validated(week, parts, late)))
     how = WHOLE.format(rows=week.rows, size=week.logs.size / 1e9)
     how += f" Given up by ours, for they took too long: {', '.join(late)}." if late else ""
-    return Figure("validate.post 7d", how, pairs, AIM, parts)
+    return Figure("validate.post 7d", how, pairs, AIM if week.rows >= MANY else None, parts)
 
 
 def require_equal(question: Sql, answer: Answer | Unanswered, told: tuple[int, str]) -> None:
@@ -190,7 +191,7 @@ def count(week: Week, runs: int) -> Figure:
     counts = ", ".join(f"{week.logs.count(level)} {level}" for level in LEVELS)
     pairs = [noted("lines by level", counted(week, item, counts)) for _ in range(SHORT * runs)]
     form = {"levels": " and ".join(LEVELS), "pattern": "|".join(LEVELS), "size": week.logs.size / 1e9}
-    return Figure("lines by level", COUNT.format(**form), pairs, COUNTED)
+    return Figure("lines by level", COUNT.format(**form), pairs, COUNTED if week.logs.size >= LARGE else None)
 
 
 def counted(week: Week, item: Item, wanted: str) -> Pair:
