@@ -162,7 +162,8 @@ def kept(session: Session, judged: Judged, *, whole: bool = True) -> None:
             raise
         return
     except OSError as error:
-        raise PersonNeeded(f"What was found is not kept: {error.strerror}.", ["invoke deploy.status"]) from error
+        where = f": {error.filename}" if error.filename else ""
+        raise PersonNeeded(f"What was found is not kept: {error.strerror}{where}.", ["invoke deploy.status"]) from error
     announce(f"report: {paths[0]}")
 
 
