@@ -72,14 +72,15 @@ ENDINGS = {
 
 @pytest.fixture
 def posted(v2: Snapshot, checkout: Checkout) -> Iterator[Posted]:
-    """What the alerts of the environment bring to a webhook that is really there."""
-    description = checkout.system / "system.yaml"
+    """What the alerts of the environment bring to a webhook that is really there, at the first sight of a fault."""
+    description, settings = checkout.system / "system.yaml", checkout.folder / ".env"
     text = description.read_text(encoding="utf-8")
     with receiver() as (port, got):
-        told = f"    alerts: {{after: 1, routes: {{critical: 'json://127.0.0.1:{port}/'}}}}\n"
-        description.write_text(text.replace("\n  staging:\n", f"{told}\n  staging:\n", 1), encoding="utf-8")
+        settings.write_text(f"ALERT_URLS=json://127.0.0.1:{port}/\n")
+        description.write_text(text.replace("      routes:", "      after: 1\n      routes:", 1), encoding="utf-8")
         yield got
     description.write_text(text, encoding="utf-8")
+    settings.unlink()
 
 
 def rows(checkout: Checkout, *words: str, code: int = 0) -> list[dict[str, Any]]:
