@@ -20,17 +20,19 @@ if TYPE_CHECKING:
 
 LONG = 1800.0
 
-# Of the newest release, only what still has its checksum need not be sent again.
+# Of the newest release, only what still has its checksum need not be sent again; one that is damaged is no obstacle.
 EARLIER = """
 export LC_ALL=C
 cd {releases} 2>/dev/null || exit 0
 mark=$(ls -1t */.release.json 2>/dev/null | head -n 1)
 [ -n "$mark" ] || exit 0
 echo "release ${{mark%/*}}"
-cd "${{mark%/*}}"
-find . -type f -perm -100 -exec printf 'x %s\\n' {{}} +
-cat .release.sha256
-sha256sum -c .release.sha256 2>/dev/null || :"""
+(
+  cd "${{mark%/*}}"
+  find . -type f -perm -100 -exec printf 'x %s\\n' {{}} +
+  cat .release.sha256
+  sha256sum -c .release.sha256
+) 2>/dev/null || :"""
 
 PLACES = """
 umask 022

@@ -210,6 +210,13 @@ def test_what_was_changed_on_the_host_is_not_taken_from_there(world: World) -> N
     same(world.release()[0], world.source)
 
 
+def test_a_newest_release_without_its_sums_is_no_obstacle(world: World) -> None:
+    first, _ = world.release()
+    (first / ".release.sha256").unlink()
+    world.write({"b": "new"})
+    same(world.release()[0], world.source)
+
+
 def test_attributes_of_the_archive_are_obeyed(world: World) -> None:
     world.write(
         {".gitattributes": "secret export-ignore\nversion export-subst\n", "secret": "x", "version": "$Format:%H$"}
